@@ -1,0 +1,40 @@
+/**
+ * Errors that are told to people: what was attempted, what went wrong, and what they can do about it.
+ */
+
+/** Exit statuses as docker and podman document them. */
+export const EXIT = {
+  /** Our own failure: bad flags, no such container, the container could not be made. */
+  own: 125,
+  /** The program was found and could not be executed. */
+  notExecutable: 126,
+  /** The program was not found. */
+  notFound: 127,
+  /** Added to the number of the signal that ended the program. */
+  signalBase: 128,
+} as const;
+
+export interface FailureDetails {
+  /** What the user can do about it; one sentence. */
+  readonly hint?: string | undefined;
+  readonly exitCode?: number;
+  readonly cause?: unknown;
+}
+
+/** A failure that has been understood; its message is one line, written for the user. */
+export class Failure extends Error {
+  readonly hint: string | undefined;
+  readonly exitCode: number;
+
+  constructor(message: string, details: FailureDetails = {}) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.name = "Failure";
+    this.hint = details.hint;
+    this.exitCode = details.exitCode ?? EXIT.own;
+  }
+}
+
+/** Says, in types and at run time, that a variant was forgotten. */
+export function unreachable(value: never): never {
+  throw new Error(`forgotten variant: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,155 @@
+/**
+ * Signals: signal(7), signalfd(2).
+ */
+import { attempt, call } from "./error.ts";
+import { callForHandle, type Handle } from "./fd.ts";
+import { struct } from "./struct.ts";
+
+/** Numbers of x86_64 and aarch64 (the same): include/uapi/asm-generic/signal.h. */
+const SIGNALS: Readonly<Record<string, number>> = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  ILL: 4,
+  TRAP: 5,
+  ABRT: 6,
+  BUS: 7,
+  FPE: 8,
+  KILL: 9,
+  USR1: 10,
+  SEGV: 11,
+  USR2: 12,
+  PIPE: 13,
+  ALRM: 14,
+  TERM: 15,
+  STKFLT: 16,
+  CHLD: 17,
+  CONT: 18,
+  STOP: 19,
+  TSTP: 20,
+  TTIN: 21,
+  TTOU: 22,
+  URG: 23,
+  XCPU: 24,
+  XFSZ: 25,
+  VTALRM: 26,
+  PROF: 27,
+  WINCH: 28,
+  IO: 29,
+  PWR: 30,
+  SYS: 31,
+};
+export const SIG = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  KILL: 9,
+  USR1: 10,
+  USR2: 12,
+  PIPE: 13,
+  TERM: 15,
+  CHLD: 17,
+  CONT: 18,
+  STOP: 19,
+  TSTP: 20,
+  TTIN: 21,
+  TTOU: 22,
+  WINCH: 28,
+} as const;
+const SIGRTMIN = 34;
+const SIGRTMAX = 64;
+
+/** `"SIGTERM"`, `"term"`, `"15"`, `"RTMIN+3"` -> the number; undefined if there is no such signal. */
+export function parseSignal(text: string): number | undefined {
+  if (/^\d{1,2}$/.test(text)) {
+    const number = Number(text);
+    return number >= 1 && number <= SIGRTMAX ? number : undefined;
+  }
+  const name = text.toUpperCase().replace(/^SIG/, "");
+  const realtime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name);
+  if (realtime !== null) {
+    const base = realtime[1] === "MIN" ? SIGRTMIN : SIGRTMAX;
+    const number = base + (realtime[2] === "-" ? -1 : 1) * Number(realtime[3] ?? 0);
+    return number >= SIGRTMIN && number <= SIGRTMAX ? number : undefined;
+  }
+  return SIGNALS[name] ?? (name === "POLL" ? SIGNALS["IO"] : undefined);
+}
+
+/** `15` -> `"SIGTERM"`. */
+export function signalName(number: number): string {
+  for (const name in SIGNALS) if (SIGNALS[name] === number) return `SIG${name}`;
+  return number >= SIGRTMIN ? `SIGRTMIN+${number - SIGRTMIN}` : `signal ${number}`;
+}
+
+const SIGSET_BYTES = 8;
+const SIG_SETMASK = 2;
+
+/** A set of signals as rt_sigprocmask(2) takes it. */
+function signalSet(signals: readonly number[]): Uint8Array {
+  let bits = 0n;
+  for (const signal of signals) bits |= 1n << BigInt(signal - 1);
+  const set = new Uint8Array(SIGSET_BYTES);
+  new DataView(set.buffer).setBigUint64(0, bits, true);
+  return set;
+}
+
+/** Blocks exactly these signals. Returns the mask that held before, for `restoreMask`. */
+export function blockExactly(signals: readonly number[]): Uint8Array {
+  const before = new Uint8Array(SIGSET_BYTES);
+  call("rt_sigprocmask", "", SIG_SETMASK, signalSet(signals), before, SIGSET_BYTES);
+  return before;
+}
+
+export function restoreMask(mask: Uint8Array): void {
+  call("rt_sigprocmask", "", SIG_SETMASK, mask, null, SIGSET_BYTES);
+}
+
+/** All signals that can be blocked and that a terminal or a user sends: what a parent of a container forwards. */
+export function forwardableSignals(): number[] {
+  const kept = new Set<number>([
+    SIG.KILL,
+    SIG.STOP,
+    SIG.CHLD,
+    SIGNALS["SEGV"] ?? 11,
+    SIGNALS["ILL"] ?? 4,
+    SIGNALS["BUS"] ?? 7,
+    SIGNALS["FPE"] ?? 8,
+    SIGNALS["TRAP"] ?? 5,
+    SIGNALS["ABRT"] ?? 6,
+  ]);
+  const signals: number[] = [];
+  for (let signal = 1; signal <= SIGRTMAX; signal++)
+    if (!kept.has(signal) && (signal < 32 || signal >= SIGRTMIN)) signals.push(signal);
+  return signals;
+}
+
+const SFD_CLOEXEC = 0o2000000;
+const SFD_NONBLOCK = 0o4000;
+const SIGINFO_BYTES = 128;
+const EAGAIN = 11;
+
+/** A descriptor that is readable when one of the (blocked) signals has come. */
+export function signalDescriptor(signals: readonly number[]): Handle {
+  return callForHandle("signalfd4", "", -1, signalSet(signals), SIGSET_BYTES, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/** `struct signalfd_siginfo`, its beginning. */
+const signalInfo = struct({ signal: "u32", errno: "i32", code: "i32", pid: "u32", uid: "u32" });
+
+/** The next signal that came, or undefined if there is none. */
+export function nextSignal(fd: number): { signal: number; pid: number } | undefined {
+  const buffer = new Uint8Array(SIGINFO_BYTES);
+  const length = attempt("read", fd, buffer, buffer.length);
+  if (length === -EAGAIN || length < SIGINFO_BYTES) return undefined;
+  return signalInfo.decode(buffer);
+}
+
+const SIGACTION_BYTES = 32;
+
+/** Sets the dispositions of all signals back to the default, as a new program expects them (SIGPIPE is ignored by the host). */
+export function resetDispositions(): void {
+  const defaults = new Uint8Array(SIGACTION_BYTES);
+  for (let signal = 1; signal <= SIGRTMAX; signal++) {
+    if (signal !== SIG.KILL && signal !== SIG.STOP) attempt("rt_sigaction", signal, defaults, null, SIGSET_BYTES);
+  }
+}

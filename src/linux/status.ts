@@ -1,0 +1,69 @@
+/**
+ * What the kernel says of a file: statx(2), inode(7).
+ */
+import { call } from "./error.ts";
+
+export const STATX_BYTES = 256;
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_MNT_ID = 0x1000;
+export const STATX_WANTED = STATX_BASIC_STATS | STATX_MNT_ID;
+const AT_EMPTY_PATH = 0x1000;
+
+const TYPE_MASK = 0o170000;
+const TYPES: Readonly<Record<number, FileType>> = {
+  2401: "fifo",
+  4802: "character",
+  9604: "directory",
+  14406: "block",
+  16807: "file",
+  21609: "link",
+  26411: "socket",
+};
+
+export type FileType = "fifo" | "character" | "directory" | "block" | "file" | "link" | "socket" | "unknown";
+
+export interface FileStatus {
+  readonly type: FileType;
+  /** Permission bits with set-id and sticky: 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  readonly inode: number;
+  readonly sizeBytes: number;
+  /** Seconds since 1970. */
+  readonly modified: number;
+  /** What a device node stands for. */
+  readonly device: { readonly major: number; readonly minor: number };
+  /** The file system that the file lies on. */
+  readonly on: { readonly major: number; readonly minor: number };
+  readonly mountId: number;
+}
+
+/** Decodes `struct statx` (include/uapi/linux/stat.h). */
+export function parseStatx(buffer: Uint8Array): FileStatus {
+  const view = new DataView(buffer.buffer, buffer.byteOffset);
+  const mode = view.getUint16(28, true);
+  const u64 = (at: number) => Number(view.getBigUint64(at, true));
+  const u32 = (at: number) => view.getUint32(at, true);
+  return {
+    type: TYPES[mode & TYPE_MASK] ?? "unknown",
+    mode: mode & 0o7777,
+    links: u32(16),
+    uid: u32(20),
+    gid: u32(24),
+    inode: u64(32),
+    sizeBytes: u64(40),
+    modified: u64(112),
+    device: { major: u32(128), minor: u32(132) },
+    on: { major: u32(136), minor: u32(140) },
+    mountId: u64(144),
+  };
+}
+
+/** What statx(2) says of an open descriptor. */
+export function statusOfFd(fd: number, about = ""): FileStatus {
+  const buffer = new Uint8Array(STATX_BYTES);
+  call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, buffer);
+  return parseStatx(buffer);
+}

@@ -1,0 +1,62 @@
+// Builds dist/mycontainer: TypeScript -> bundle (esbuild) -> QuickJS bytecode -> the static executable that embeds it.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+const bundle = join(dist, "bundle");
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "native/target");
+
+/** Commands that start processes in containers: the host seals its executable before them (native/src/seal.rs). */
+const SEALED_COMMANDS = ["run", "create", "exec", "start", "restart", "restore"];
+
+function cargo(args, env = {}) {
+  execFileSync("cargo", ["build", "--release", "--locked", "--quiet", ...args], {
+    cwd: join(root, "native"),
+    stdio: "inherit",
+    env: { ...process.env, CARGO_TARGET_DIR: target, ...env },
+  });
+}
+
+function step(text) {
+  if (process.env.MYCONTAINER_BUILD_QUIET === undefined) console.error(`[build] ${text}`);
+}
+
+rmSync(bundle, { recursive: true, force: true });
+mkdirSync(bundle, { recursive: true });
+
+step("bundling TypeScript");
+await build({
+  entryPoints: { main: join(root, "src/main.ts") },
+  outdir: bundle,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "es2023",
+  minify: true,
+  keepNames: false,
+  chunkNames: "[name]-[hash]",
+  logLevel: "warning",
+});
+writeFileSync(join(bundle, "sealed-commands"), SEALED_COMMANDS.join("\n"));
+
+step("compiling to bytecode");
+const workspaceBinaries = ["--bin", "mycontainer-compile"];
+cargo(workspaceBinaries);
+const archive = join(dist, "modules.bin");
+execFileSync(
+  join(target, "release/mycontainer-compile"),
+  [archive, ...readdirSync(bundle).map((name) => join(bundle, name))],
+  { stdio: "inherit" },
+);
+
+step("building the executable");
+cargo(["--features", "embedded", "--bin", "mycontainer"], { MYCONTAINER_MODULES: archive });
+for (const [name, from] of [["mycontainer", join(target, "release/mycontainer")]]) {
+  execFileSync("install", ["-m", "755", from, join(dist, name)]);
+}
+const link = join(dist, "mycontainer-runtime");
+if (!existsSync(link)) symlinkSync("mycontainer", link);
