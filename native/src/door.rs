@@ -45,8 +45,7 @@ unsafe fn bytes_of(ctx: *mut JSContext, value: JSValue) -> Option<(*mut u8, usiz
     unsafe {
         if JS_GetTypedArrayType(value) >= 0 {
             let (mut offset, mut length, mut element) = (0, 0, 0);
-            let buffer =
-                JS_GetTypedArrayBuffer(ctx, value, &mut offset, &mut length, &mut element);
+            let buffer = JS_GetTypedArrayBuffer(ctx, value, &mut offset, &mut length, &mut element);
             if JS_IsException(buffer) {
                 return None;
             }
@@ -118,7 +117,10 @@ unsafe fn argument(ctx: *mut JSContext, value: JSValue) -> Result<(i64, Lent), &
 
 /// A number: an integer of the engine where it fits, as a double where it does not.
 fn new_number(value: i64) -> JSValue {
-    i32::try_from(value).map_or_else(|_| JS_NewFloat64(value as f64), |small| JS_MKVAL(JS_TAG_INT, small))
+    i32::try_from(value).map_or_else(
+        |_| JS_NewFloat64(value as f64),
+        |small| JS_MKVAL(JS_TAG_INT, small),
+    )
 }
 
 unsafe fn throw(ctx: *mut JSContext, message: &str) -> JSValue {
@@ -247,7 +249,10 @@ unsafe extern "C" fn decode(
         if start == end {
             return new_string(ctx, &[]);
         }
-        new_string(ctx, slice::from_raw_parts(base.add(start as usize), (end - start) as usize))
+        new_string(
+            ctx,
+            slice::from_raw_parts(base.add(start as usize), (end - start) as usize),
+        )
     }
 }
 
@@ -257,7 +262,13 @@ unsafe fn new_list(ctx: *mut JSContext, mut strings: *const *const c_char) -> JS
         let mut index = 0;
         while !(*strings).is_null() {
             let bytes = core::ffi::CStr::from_ptr(*strings).to_bytes();
-            JS_DefinePropertyValueUint32(ctx, list, index, new_string(ctx, bytes), JS_PROP_C_W_E as _);
+            JS_DefinePropertyValueUint32(
+                ctx,
+                list,
+                index,
+                new_string(ctx, bytes),
+                JS_PROP_C_W_E as _,
+            );
             index += 1;
             strings = strings.add(1);
         }
@@ -291,7 +302,11 @@ pub unsafe fn install(ctx: *mut JSContext, argv: *const *const c_char) {
         }
         JS_SetPropertyStr(ctx, host, c"args".as_ptr(), new_list(ctx, argv));
         let none: *const c_char = ptr::null();
-        let environment = if environ.is_null() { &raw const none } else { environ };
+        let environment = if environ.is_null() {
+            &raw const none
+        } else {
+            environ
+        };
         JS_SetPropertyStr(ctx, host, c"environ".as_ptr(), new_list(ctx, environment));
         let arch = new_string(ctx, std::env::consts::ARCH.as_bytes());
         JS_SetPropertyStr(ctx, host, c"arch".as_ptr(), arch);

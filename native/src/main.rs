@@ -27,7 +27,9 @@ unsafe fn starts_processes(argc: c_int, argv: *const *const c_char) -> bool {
         let commands = modules::ARCHIVE.find("sealed-commands").unwrap_or_default();
         (1..argc as usize).any(|index| {
             let argument = CStr::from_ptr(*argv.add(index)).to_bytes();
-            commands.split(|byte| *byte == b'\n').any(|command| command == argument)
+            commands
+                .split(|byte| *byte == b'\n')
+                .any(|command| command == argument)
         })
     }
 }
@@ -35,7 +37,10 @@ unsafe fn starts_processes(argc: c_int, argv: *const *const c_char) -> bool {
 unsafe fn describe_exception(ctx: *mut JSContext, error: JSValue) -> String {
     unsafe {
         let mut text = String::new();
-        for value in [JS_DupValue(ctx, error), JS_GetPropertyStr(ctx, error, c"stack".as_ptr())] {
+        for value in [
+            JS_DupValue(ctx, error),
+            JS_GetPropertyStr(ctx, error, c"stack".as_ptr()),
+        ] {
             let chars = JS_ToCString(ctx, value);
             if !chars.is_null() && !JS_IsUndefined(value) {
                 text.push_str(&CStr::from_ptr(chars).to_string_lossy());
@@ -61,13 +66,11 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
         modules::install(runtime);
         let ctx = JS_NewContextRaw(runtime);
         JS_AddIntrinsicBaseObjects(ctx);
-        JS_AddIntrinsicRegExpCompiler(ctx);
         JS_AddIntrinsicRegExp(ctx);
         JS_AddIntrinsicJSON(ctx);
         JS_AddIntrinsicMapSet(ctx);
         JS_AddIntrinsicTypedArrays(ctx);
         JS_AddIntrinsicPromise(ctx);
-        JS_AddIntrinsicBigInt(ctx);
         JS_AddIntrinsicDate(ctx);
         door::install(ctx, argv);
         let ended = modules::run(ctx, c"main.js");
@@ -75,12 +78,13 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
         if JS_IsException(ended) {
             return fail(&describe_exception(ctx, JS_GetException(ctx)));
         }
-        match JS_PromiseState(ctx, ended) {
-            JSPromiseStateEnum_JS_PROMISE_REJECTED => {
-                fail(&describe_exception(ctx, JS_PromiseResult(ctx, ended)))
-            }
-            JSPromiseStateEnum_JS_PROMISE_PENDING => fail("internal error: the program waits for nothing"),
-            _ => 0,
+        let state = JS_PromiseState(ctx, ended);
+        if state == JSPromiseStateEnum_JS_PROMISE_REJECTED {
+            fail(&describe_exception(ctx, JS_PromiseResult(ctx, ended)))
+        } else if state == JSPromiseStateEnum_JS_PROMISE_PENDING {
+            fail("internal error: the program waits for nothing")
+        } else {
+            0
         }
     }
 }

@@ -5,8 +5,7 @@ use core::ffi::{CStr, c_char, c_void};
 use core::ptr;
 use rquickjs_sys::*;
 
-pub static ARCHIVE: Archive<'static> =
-    Archive::new(include_bytes!(env!("MYCONTAINER_MODULES")));
+pub static ARCHIVE: Archive<'static> = Archive::new(include_bytes!(env!("MYCONTAINER_MODULES")));
 
 /// Imports name modules as `./name.js`; the archive has them as `name.js`.
 unsafe extern "C" fn normalize(
@@ -28,7 +27,10 @@ unsafe extern "C" fn load(
     _opaque: *mut c_void,
 ) -> *mut JSModuleDef {
     unsafe {
-        let bytecode = CStr::from_ptr(name).to_str().ok().and_then(|name| ARCHIVE.find(name));
+        let bytecode = CStr::from_ptr(name)
+            .to_str()
+            .ok()
+            .and_then(|name| ARCHIVE.find(name));
         let Some(bytecode) = bytecode else {
             JS_ThrowReferenceError(ctx, c"no module '%s' in this executable".as_ptr(), name);
             return ptr::null_mut();

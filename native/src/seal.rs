@@ -9,8 +9,7 @@ use core::ffi::c_char;
 use core::ptr;
 
 const SELF: *const c_char = c"/proc/self/exe".as_ptr();
-const SEALS: i32 =
-    libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+const SEALS: i32 = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -51,7 +50,12 @@ unsafe fn read_only_view() -> libc::c_int {
         if fd < 0 {
             return -1;
         }
-        let wanted = Attributes { set: READ_ONLY, clear: 0, propagation: 0, user_namespace_fd: 0 };
+        let wanted = Attributes {
+            set: READ_ONLY,
+            clear: 0,
+            propagation: 0,
+            user_namespace_fd: 0,
+        };
         let done = libc::syscall(
             libc::SYS_mount_setattr,
             fd,
@@ -83,7 +87,11 @@ unsafe fn sealed_copy() -> libc::c_int {
             }
         }
         libc::close(from);
-        if libc::fcntl(to, libc::F_ADD_SEALS, SEALS) == 0 { to } else { -1 }
+        if libc::fcntl(to, libc::F_ADD_SEALS, SEALS) == 0 {
+            to
+        } else {
+            -1
+        }
     }
 }
 
@@ -108,6 +116,8 @@ pub unsafe fn seal(argv: *const *const c_char) -> Result<(), &'static str> {
                 libc::close(fd);
             }
         }
-        Err("cannot run from a sealed executable: neither open_tree(2) nor memfd_create(2) allow it; is /proc mounted?")
+        Err(
+            "cannot run from a sealed executable: neither open_tree(2) nor memfd_create(2) allow it; is /proc mounted?",
+        )
     }
 }

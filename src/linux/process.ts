@@ -120,7 +120,7 @@ function wait(idType: number, id: number, about: string, flags: number): Ending 
   const info = new Uint8Array(SIGINFO_BYTES);
   call("waitid", about, idType, id, info, WEXITED | flags, null);
   const view = new DataView(info.buffer);
-  if (view.getInt32(12, true) === 0) return undefined;
+  if (view.getInt32(16, true) === 0) return undefined;
   const status = view.getInt32(24, true);
   return view.getInt32(8, true) === CLD_EXITED ? { kind: "exited", status } : { kind: "killed", signal: status };
 }
@@ -140,7 +140,7 @@ export function reapAny(): { pid: number; ending: Ending } | undefined {
   const info = new Uint8Array(SIGINFO_BYTES);
   if (attempt("waitid", 0, 0, info, WEXITED | WNOHANG, null) < 0) return undefined;
   const view = new DataView(info.buffer);
-  const pid = view.getInt32(12, true);
+  const pid = view.getInt32(16, true);
   if (pid === 0) return undefined;
   const status = view.getInt32(24, true);
   return {

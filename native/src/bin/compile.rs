@@ -13,10 +13,18 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, String> {
         let text = CString::new(source).map_err(|_| "NUL in source".to_string())?;
         let file = CString::new(name).map_err(|_| "NUL in name".to_string())?;
         let flags = JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY;
-        let module = JS_Eval(ctx, text.as_ptr(), source.len() as _, file.as_ptr(), flags as _);
+        let module = JS_Eval(
+            ctx,
+            text.as_ptr(),
+            source.len() as _,
+            file.as_ptr(),
+            flags as _,
+        );
         if JS_IsException(module) {
             let error = JS_ToCString(ctx, JS_GetException(ctx));
-            return Err(std::ffi::CStr::from_ptr(error).to_string_lossy().into_owned());
+            return Err(std::ffi::CStr::from_ptr(error)
+                .to_string_lossy()
+                .into_owned());
         }
         let mut size = 0;
         let flags = JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE;
@@ -30,12 +38,17 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, String> {
 
 fn main() -> Result<(), String> {
     let mut arguments = std::env::args().skip(1);
-    let out = arguments.next().ok_or("usage: mycontainer-compile OUT FILE...")?;
+    let out = arguments
+        .next()
+        .ok_or("usage: mycontainer-compile OUT FILE...")?;
     let files: Vec<String> = arguments.collect();
     let mut archive = (files.len() as u32).to_le_bytes().to_vec();
     for file in &files {
         let path = Path::new(file);
-        let name = path.file_name().ok_or("a file has no name")?.to_string_lossy();
+        let name = path
+            .file_name()
+            .ok_or("a file has no name")?
+            .to_string_lossy();
         let source = std::fs::read(path).map_err(|error| format!("{file}: {error}"))?;
         let data = if name.ends_with(".js") {
             let text = String::from_utf8(source).map_err(|_| format!("{file}: not UTF-8"))?;
