@@ -10,9 +10,9 @@ import { struct } from "./struct.ts";
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_CLOEXEC = 0o2000000;
-const O_PATH = 0o10000000;
-const O_DIRECTORY = arch === "aarch64" ? 0o40000 : 0o200000;
-const O_NOFOLLOW = arch === "aarch64" ? 0o100000 : 0o400000;
+export const O_PATH = 0o10000000;
+export const O_DIRECTORY = arch === "aarch64" ? 0o40000 : 0o200000;
+export const O_NOFOLLOW = arch === "aarch64" ? 0o100000 : 0o400000;
 
 const RESOLVE_NO_XDEV = 0x01;
 const RESOLVE_NO_MAGICLINKS = 0x02;
@@ -60,6 +60,11 @@ export function openInRootIfThere(rootFd: number, path: string, flags: number): 
 export function openBeneath(dirFd: number, path: string, flags: number): Handle {
   const resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   return opened(openat2(dirFd, path, flags, resolve), path);
+}
+
+/** Opens a directory in the root where no part of its path may be a link. */
+export function openDirectoryWithoutLinks(rootFd: number, path: string): Handle {
+  return opened(openat2(rootFd, path, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS), path);
 }
 
 /** Opens one name of a directory, and not what a link of that name points to. */

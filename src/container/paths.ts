@@ -1,0 +1,65 @@
+/**
+ * Where state lies. MYCONTAINER_ROOT names another place, for tests and for several engines side by side.
+ */
+import { environ } from "../linux/door.ts";
+
+const DEFAULT_ROOT = "/var/lib/mycontainer";
+
+/** The value of an environment variable of ours. */
+export function variable(name: string): string | undefined {
+  const prefix = `${name}=`;
+  return environ.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
+}
+
+export interface StateRoot {
+  /** All state: one directory a container, and those below. */
+  readonly path: string;
+  readonly images: string;
+  readonly networks: string;
+  readonly volumes: string;
+  /** Links from the names that users gave to ids. */
+  readonly names: string;
+}
+
+export function stateRoot(path: string = variable("MYCONTAINER_ROOT") || DEFAULT_ROOT): StateRoot {
+  return {
+    path,
+    images: `${path}/images`,
+    networks: `${path}/networks`,
+    volumes: `${path}/volumes`,
+    names: `${path}/names`,
+  };
+}
+
+/** Directories of the state root that are no containers. */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set(["images", "networks", "volumes", "names"]);
+
+export interface ContainerPaths {
+  readonly directory: string;
+  readonly config: string;
+  readonly state: string;
+  readonly log: string;
+  readonly upper: string;
+  readonly work: string;
+  /** Where the container's root is mounted, in the container's own mount namespace only. */
+  readonly rootfs: string;
+  readonly resolvConf: string;
+  readonly hosts: string;
+  readonly hostname: string;
+}
+
+export function containerPaths(root: StateRoot, id: string): ContainerPaths {
+  const directory = `${root.path}/${id}`;
+  return {
+    directory,
+    config: `${directory}/config.json`,
+    state: `${directory}/state.json`,
+    log: `${directory}/log`,
+    upper: `${directory}/upper`,
+    work: `${directory}/work`,
+    rootfs: `${directory}/rootfs`,
+    resolvConf: `${directory}/resolv.conf`,
+    hosts: `${directory}/hosts`,
+    hostname: `${directory}/hostname`,
+  };
+}

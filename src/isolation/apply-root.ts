@@ -1,0 +1,265 @@
+/**
+ * Makes a root file system from its steps. Runs in the container's first process, in its new mount namespace, while the
+ * root is attached but not yet pivoted to. The tree is in the hands of whoever made the image: every path in it is resolved
+ * once, below the root's descriptor, and what was found is used by its descriptor from then on.
+ */
+import { Failure, unreachable } from "../failure.ts";
+import { call, isErrno } from "../linux/error.ts";
+import type { Handle } from "../linux/fd.ts";
+import {
+  ATTR,
+  attach,
+  cloneTree,
+  createDetached,
+  openFilesystem,
+  setFlag,
+  setOption,
+} from "../linux/mount.ts";
+import {
+  makeDirectoriesInRoot,
+  makeFileInRoot,
+  makeLinkAt,
+  makeNode,
+  openDirectoryWithoutLinks,
+  openEntry,
+  openInRoot,
+  openInRootIfThere,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+} from "../linux/rootpath.ts";
+import { statusOfFd } from "../linux/status.ts";
+import { openPty, type Pty, setWindowSize } from "../linux/tty.ts";
+import { setAttributes } from "./attributes.ts";
+import type { BindStep, ConsoleStep, DirectoryStep, FilesystemStep, LinkStep, NodeStep, RootStep } from "./root-steps.ts";
+
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const AT_FDCWD = -100;
+const MNT_DETACH = 2;
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+const S_IFIFO = 0o010000;
+const NODE_TYPE = { character: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO } as const;
+const NULL_DEVICE = { major: 1, minor: 3 } as const;
+
+/** The root that steps are applied to, and what they share. */
+export class ContainerRoot implements Disposable {
+  /** The terminal, once a console step has made it. */
+  pty: Pty | undefined;
+  readonly #rootFd: number;
+  readonly #bindSources: ReadonlyMap<BindStep, Handle>;
+  #cover: Handle | undefined;
+  /** The directory that was used last: steps for /dev come one after another. */
+  #lastDirectory: { path: string; handle: Handle } | undefined;
+
+  /** @param bindSources what the host's process has opened for each bind step, as a detached mount */
+  constructor(rootFd: number, bindSources: ReadonlyMap<BindStep, Handle>) {
+    this.#rootFd = rootFd;
+    this.#bindSources = bindSources;
+  }
+
+  [Symbol.dispose](): void {
+    this.#forgetDirectory();
+    this.#cover?.close();
+    this.pty?.slave.close();
+    this.pty?.master.close();
+  }
+
+  apply(step: RootStep): void {
+    switch (step.do) {
+      case "mount":
+        return this.#mount(step);
+      case "bind":
+        return this.#bind(step);
+      case "node":
+        return this.#node(step);
+      case "link":
+        return this.#link(step);
+      case "mask":
+        return this.#mask(step.path);
+      case "read-only":
+        return this.#makeReadonly(step.path);
+      case "directory":
+        return this.#directory(step);
+      case "console":
+        return this.#console(step);
+      default:
+        return unreachable(step);
+    }
+  }
+
+  #mount(step: FilesystemStep): void {
+    using context = openFilesystem(step.type);
+    setOption(context.fd, "source", step.source);
+    for (const option of step.data) {
+      const equals = option.indexOf("=");
+      if (equals < 0) setFlag(context.fd, option);
+      else setOption(context.fd, option.slice(0, equals), option.slice(equals + 1));
+    }
+    using mount = createDetached(context.fd, `${step.type} on ${step.target}`, step.attributes);
+    using target = step.refuseLinks ? this.#plainDirectory(step.target) : makeDirectoriesInRoot(this.#rootFd, step.target);
+    this.#attach(mount, target, step.target);
+    if (step.propagation !== undefined) setAttributes(mount.fd, step.target, { propagation: step.propagation });
+  }
+
+  #attach(mount: Handle, target: Handle, path: string): void {
+    this.#forgetDirectory();
+    attach(mount.fd, target.fd, path);
+  }
+
+  /** The directory of that path, where no part of the path may be a link: nobody else chooses what is mounted over. */
+  #plainDirectory(path: string): Handle {
+    makeDirectoriesInRoot(this.#rootFd, path).close();
+    try {
+      return openDirectoryWithoutLinks(this.#rootFd, path);
+    } catch (error) {
+      if (!isErrno(error, "ELOOP", "ENOTDIR")) throw error;
+      throw new Failure(`${path} of the image is a link or no directory: refused`, {
+        hint: "use an image in which it is a plain directory",
+        cause: error,
+      });
+    }
+  }
+
+  #bind(step: BindStep): void {
+    const mount = this.#bindSources.get(step);
+    if (mount === undefined) throw new Error(`the source of the bind mount on ${step.target} has not been opened`);
+    const isDirectory = statusOfFd(mount.fd, step.source).type === "directory";
+    using target = isDirectory
+      ? makeDirectoriesInRoot(this.#rootFd, step.target)
+      : makeFileInRoot(this.#rootFd, step.target);
+    if (!isDirectory && statusOfFd(target.fd, step.target).type === "directory") {
+      throw new Failure(`cannot mount the file ${step.source} on the directory ${step.target}`);
+    }
+    this.#attach(mount, target, step.target);
+    const { propagation, propagationRecursive, set, clear, recursiveSet, recursiveClear } = step;
+    if (propagationRecursive && recursiveSet === set && recursiveClear === clear) {
+      setAttributes(mount.fd, step.target, { set, clear, propagation, recursive: true });
+    } else {
+      setAttributes(mount.fd, step.target, { propagation, recursive: propagationRecursive });
+      if (recursiveSet !== 0 || recursiveClear !== 0) {
+        setAttributes(mount.fd, step.target, { set: recursiveSet, clear: recursiveClear, recursive: true });
+      }
+      if (set !== 0 || clear !== 0) setAttributes(mount.fd, step.target, { set, clear });
+    }
+    mount.close();
+  }
+
+  #forgetDirectory(): void {
+    this.#lastDirectory?.handle.close();
+    this.#lastDirectory = undefined;
+  }
+
+  /** The directory that a path is to be made in, and the path's last part. */
+  #parentOf(path: string): { fd: number; name: string } {
+    const slash = path.lastIndexOf("/");
+    const parent = path.slice(0, slash) || "/";
+    if (this.#lastDirectory?.path !== parent) {
+      this.#forgetDirectory();
+      this.#lastDirectory = { path: parent, handle: makeDirectoriesInRoot(this.#rootFd, parent) };
+    }
+    return { fd: this.#lastDirectory.handle.fd, name: path.slice(slash + 1) };
+  }
+
+  #node(step: NodeStep): void {
+    const { fd, name } = this.#parentOf(step.path);
+    try {
+      makeNode(fd, name, NODE_TYPE[step.type], step.mode, step.major, step.minor);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+      using there = openEntry(fd, name, O_PATH);
+      const status = statusOfFd(there.fd, step.path);
+      const same = status.device.major === step.major && status.device.minor === step.minor;
+      if (status.type !== step.type || !same) throw new Failure(`${step.path} of the image is there and is another file: refused`);
+    }
+    if (step.uid !== 0 || step.gid !== 0) call("fchownat", step.path, fd, name, step.uid, step.gid, AT_SYMLINK_NOFOLLOW);
+  }
+
+  #link(step: LinkStep): void {
+    const { fd, name } = this.#parentOf(step.path);
+    try {
+      makeLinkAt(step.to, fd, name);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+  }
+
+  #directory(step: DirectoryStep): void {
+    using there = openInRootIfThere(this.#rootFd, step.path, O_PATH);
+    if (there !== undefined) return;
+    using made = makeDirectoriesInRoot(this.#rootFd, step.path, step.mode);
+    if (step.uid !== 0 || step.gid !== 0) call("fchownat", step.path, made.fd, "", step.uid, step.gid, AT_EMPTY_PATH);
+  }
+
+  /** A detached, empty, read-only tmpfs: what masks directories. It also holds a null device of our own. */
+  #emptyDirectory(): Handle {
+    if (this.#cover !== undefined) return this.#cover;
+    using context = openFilesystem("tmpfs");
+    for (const option of ["size=0", "mode=555", "nr_inodes=2"]) {
+      const [key = "", value = ""] = option.split("=");
+      setOption(context.fd, key, value);
+    }
+    this.#cover = createDetached(context.fd, "tmpfs for masks", ATTR.rdonly | ATTR.nosuid | ATTR.nodev | ATTR.noexec);
+    return this.#cover;
+  }
+
+  /** A detached mount of the null device: the container's own, if that is what its /dev/null is; else a new one. */
+  #nullDevice(): Handle {
+    using own = openInRootIfThere(this.#rootFd, "/dev/null", O_PATH | O_NOFOLLOW);
+    if (own !== undefined && isNullDevice(own.fd)) return cloneTree(own.fd, "", { recursive: false });
+    using context = openFilesystem("tmpfs");
+    setOption(context.fd, "mode", "755");
+    using fresh = createDetached(context.fd, "tmpfs for the null device", ATTR.nosuid | ATTR.noexec);
+    makeNode(fresh.fd, "null", S_IFCHR, 0o666, NULL_DEVICE.major, NULL_DEVICE.minor);
+    using made = openEntry(fresh.fd, "null", O_PATH);
+    if (!isNullDevice(made.fd)) throw new Error("the null device that was made is none");
+    return cloneTree(made.fd, "", { recursive: false });
+  }
+
+  #mask(path: string): void {
+    using target = openInRootIfThere(this.#rootFd, path, O_PATH);
+    if (target === undefined) return;
+    const isDirectory = statusOfFd(target.fd, path).type === "directory";
+    using cover = isDirectory ? cloneTree(this.#emptyDirectory().fd, "", { recursive: false }) : this.#nullDevice();
+    this.#attach(cover, target, path);
+  }
+
+  #makeReadonly(path: string): void {
+    using target = openInRootIfThere(this.#rootFd, path, O_PATH);
+    if (target === undefined) return;
+    using mount = cloneTree(target.fd, "", { recursive: true });
+    this.#attach(mount, target, path);
+    setAttributes(mount.fd, path, { set: ATTR.rdonly, recursive: true });
+  }
+
+  #console(step: ConsoleStep): void {
+    using pts = openInRoot(this.#rootFd, "/dev/pts", O_DIRECTORY);
+    const pty = openPty(pts.fd);
+    this.pty = pty;
+    if (step.rows > 0 && step.columns > 0) setWindowSize(pty.slave.fd, { rows: step.rows, columns: step.columns });
+    using target = makeFileInRoot(this.#rootFd, "/dev/console", 0o600);
+    using mount = cloneTree(pty.slave.fd, "", { recursive: false });
+    this.#attach(mount, target, "/dev/console");
+  }
+}
+
+function isNullDevice(fd: number): boolean {
+  const { type, device } = statusOfFd(fd, "/dev/null");
+  return type === "character" && device.major === NULL_DEVICE.major && device.minor === NULL_DEVICE.minor;
+}
+
+/** Makes the tree below `rootFd`, an attached mount, the root of this process and of its mount namespace. */
+export function pivotTo(rootFd: number): void {
+  call("fchdir", "/", rootFd);
+  call("pivot_root", ".", ".", ".");
+  // The old root is now stacked upon the new one, at the working directory: pivot_root(2), NOTES.
+  call("umount2", ".", ".", MNT_DETACH);
+  call("chdir", "/", "/");
+}
+
+/** Attaches a detached root where every process may go, so that it can be pivoted to. */
+export function attachRoot(rootMount: Handle): void {
+  using slash = openEntry(AT_FDCWD, "/", O_PATH);
+  attach(rootMount.fd, slash.fd, "root file system");
+}

@@ -1,0 +1,88 @@
+/**
+ * What is done to make a container's root file system: small steps, in order, as data.
+ * Paths named `target` and `path` are inside the container's root; `source` is of the host.
+ */
+import type { FileType } from "../linux/status.ts";
+
+/** A new file system, mounted. */
+export interface FilesystemStep {
+  readonly do: "mount";
+  readonly type: string;
+  readonly source: string;
+  readonly target: string;
+  readonly data: readonly string[];
+  /** ATTR bits. */
+  readonly attributes: number;
+  readonly propagation?: number;
+  /** Whether a link on the way to the target is refused: for /proc and /sys. */
+  readonly refuseLinks: boolean;
+}
+
+/** A part of the host's tree, mounted. */
+export interface BindStep {
+  readonly do: "bind";
+  readonly source: string;
+  readonly target: string;
+  readonly recursive: boolean;
+  readonly set: number;
+  readonly clear: number;
+  readonly recursiveSet: number;
+  readonly recursiveClear: number;
+  readonly propagation: number;
+  readonly propagationRecursive: boolean;
+}
+
+export interface NodeStep {
+  readonly do: "node";
+  readonly path: string;
+  readonly type: Extract<FileType, "character" | "block" | "fifo">;
+  readonly major: number;
+  readonly minor: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface LinkStep {
+  readonly do: "link";
+  readonly path: string;
+  readonly to: string;
+}
+
+/** Covers a path, if it is there, by an empty read-only directory or the null device. */
+export interface MaskStep {
+  readonly do: "mask";
+  readonly path: string;
+}
+
+/** Makes a path, if it is there, and what is mounted below it, read-only. */
+export interface ReadonlyStep {
+  readonly do: "read-only";
+  readonly path: string;
+}
+
+/** Makes a directory, if it is not there: the working directory, mostly. */
+export interface DirectoryStep {
+  readonly do: "directory";
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A terminal of the container's own devpts becomes its /dev/console and standard streams. */
+export interface ConsoleStep {
+  readonly do: "console";
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export type RootStep =
+  | FilesystemStep
+  | BindStep
+  | NodeStep
+  | LinkStep
+  | MaskStep
+  | ReadonlyStep
+  | DirectoryStep
+  | ConsoleStep;
