@@ -228,6 +228,10 @@ export class ContainerRoot implements Disposable {
   #makeReadonly(path: string): void {
     using target = openInRootIfThere(this.#rootFd, path, O_PATH);
     if (target === undefined) return;
+    if (statusOfFd(target.fd, path).isMountRoot) {
+      setAttributes(target.fd, path, { set: ATTR.rdonly, recursive: true });
+      return;
+    }
     using mount = cloneTree(target.fd, "", { recursive: true });
     this.#attach(mount, target, path);
     setAttributes(mount.fd, path, { set: ATTR.rdonly, recursive: true });

@@ -253,16 +253,16 @@ export function getLimit(resource: number): { soft: bigint; hard: bigint } {
   return rlimit.decode(out);
 }
 
-/** Closes all descriptors from `first` on (close_range(2)). */
-export function closeFrom(first: number): void {
-  call("close_range", "", first, 0xffffffff, 0);
-}
-
 const CLOSE_RANGE_CLOEXEC = 4;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+/** How far descriptors are walked one by one where the kernel cannot mark a range. */
+const WALKED_FDS = 4096;
 
-/** Has execve(2) close all descriptors from `first` on; where the kernel cannot (before 5.11) they are walked. */
-export function cloexecFrom(first: number): number {
-  return attempt("close_range", first, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+/** Has execve(2) close all descriptors from `first` on (close_range(2); before 5.11 they are marked one by one). */
+export function cloexecFrom(first: number): void {
+  if (attempt("close_range", first, 0xffffffff, CLOSE_RANGE_CLOEXEC) === 0) return;
+  for (let fd = first; fd < WALKED_FDS; fd++) attempt("fcntl", fd, F_SETFD, FD_CLOEXEC);
 }
 
 export function callForPidfd(pid: number): Handle {

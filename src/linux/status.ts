@@ -7,17 +7,18 @@ export const STATX_BYTES = 256;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_MNT_ID = 0x1000;
 export const STATX_WANTED = STATX_BASIC_STATS | STATX_MNT_ID;
+const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const AT_EMPTY_PATH = 0x1000;
 
 const TYPE_MASK = 0o170000;
 const TYPES: Readonly<Record<number, FileType>> = {
-  2401: "fifo",
-  4802: "character",
-  9604: "directory",
-  14406: "block",
-  16807: "file",
-  21609: "link",
-  26411: "socket",
+  0o010000: "fifo",
+  0o020000: "character",
+  0o040000: "directory",
+  0o060000: "block",
+  0o100000: "file",
+  0o120000: "link",
+  0o140000: "socket",
 };
 
 export type FileType = "fifo" | "character" | "directory" | "block" | "file" | "link" | "socket" | "unknown";
@@ -38,6 +39,8 @@ export interface FileStatus {
   /** The file system that the file lies on. */
   readonly on: { readonly major: number; readonly minor: number };
   readonly mountId: number;
+  /** Whether a mount begins here (kernels since 5.8 tell). */
+  readonly isMountRoot: boolean;
 }
 
 /** Decodes `struct statx` (include/uapi/linux/stat.h). */
@@ -58,6 +61,7 @@ export function parseStatx(buffer: Uint8Array): FileStatus {
     device: { major: u32(128), minor: u32(132) },
     on: { major: u32(136), minor: u32(140) },
     mountId: u64(144),
+    isMountRoot: (u64(8) & STATX_ATTR_MOUNT_ROOT) !== 0,
   };
 }
 

@@ -1,0 +1,41 @@
+/**
+ * What a container's first process and the process that makes it say to each other: one JSON message a packet.
+ */
+import { decode, utf8 } from "../linux/door.ts";
+import type { Handle } from "../linux/fd.ts";
+import { receiveMessage, sendMessage } from "../linux/socket.ts";
+
+/** To the first process. */
+export type Order =
+  /** Its user ids are mapped. */
+  | { readonly say: "mapped" }
+  /** It is in its cgroups. */
+  | { readonly say: "grouped" }
+  /** All that is outside is done: become the user's program. */
+  | { readonly say: "go" };
+
+/** From the first process. */
+export type Report =
+  | { readonly say: "warning"; readonly text: string }
+  /** Its root is made; comes with the terminal's master, if there is one. */
+  | { readonly say: "rooted" }
+  | { readonly say: "failed"; readonly message: string; readonly hint?: string; readonly exitCode: number };
+
+const MESSAGE_LIMIT_BYTES = 64 * 1024;
+
+export function send(socketFd: number, message: Order | Report, fds: readonly number[] = []): void {
+  sendMessage(socketFd, utf8(JSON.stringify(message)), [...fds]);
+}
+
+export interface Received<M> {
+  readonly message: M;
+  readonly fds: readonly Handle[];
+}
+
+/** The next message; undefined if the other side has closed: it has become another program, or died. */
+export function receive<M extends Order | Report>(socketFd: number): Received<M> | undefined {
+  const packet = receiveMessage(socketFd, MESSAGE_LIMIT_BYTES);
+  if (packet === undefined) return undefined;
+  // Both sides are this program, one a fork of the other.
+  return { message: JSON.parse(decode(packet.bytes)) as M, fds: packet.fds };
+}

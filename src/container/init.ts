@@ -1,0 +1,117 @@
+/**
+ * The container's first process, from the clone to the user's program. It runs in its new namespaces with all privileges in
+ * them, makes the root, and gives up what the program is not to have. Whatever fails is reported, and nothing of the user's
+ * has run then.
+ */
+import { Failure } from "../failure.ts";
+import { ContainerRoot, attachRoot, pivotTo } from "../isolation/apply-root.ts";
+import { setAttributes } from "../isolation/attributes.ts";
+import { flagOf } from "../isolation/namespaces.ts";
+import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
+import type { BindStep } from "../isolation/root-steps.ts";
+import { call } from "../linux/error.ts";
+import type { Handle } from "../linux/fd.ts";
+import { ATTR, MS, mount } from "../linux/mount.ts";
+import { CLONE, exit, PR, prctl, setGroups, setIds, setns, unshare } from "../linux/process.ts";
+import { SIG } from "../linux/signal.ts";
+import { describeStep } from "../plan/describe.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { NamespaceType } from "../spec/config.ts";
+import { type Order, receive, send } from "./channel.ts";
+import { becomeProgram } from "./program.ts";
+
+/** What the host's side has opened for the first process, which may not be able to open it itself. */
+export interface InitHandles {
+  readonly root: Handle;
+  readonly bindSources: ReadonlyMap<BindStep, Handle>;
+  readonly joins: readonly { readonly type: NamespaceType; readonly handle: Handle }[];
+}
+
+export interface InitContext {
+  readonly plan: Plan;
+  readonly handles: InitHandles;
+  readonly socketFd: number;
+  /** Whether clone3(2) put it into its cgroup. */
+  readonly bornInCgroup: boolean;
+  /** The mask of signals that the program is to start with. */
+  readonly signalMask: Uint8Array;
+}
+
+/** Runs what is to be done as a step with a name, which a failure then tells. */
+export function inStep<T>(name: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Waits for an order. If the other side is gone, so is this process: nothing may go on without its supervisor. */
+function await_(socketFd: number, say: Order["say"]): void {
+  const received = receive<Order>(socketFd);
+  if (received?.message.say !== say) exit(1);
+}
+
+export function runInit(context: InitContext): never {
+  const { socketFd } = context;
+  try {
+    prctl(PR.setPdeathsig, SIG.KILL);
+    enterNamespaces(context);
+    using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources);
+    makeRoot(context, root);
+    send(socketFd, { say: "rooted" }, root.pty === undefined ? [] : [root.pty.master.fd]);
+    await_(socketFd, "go");
+    becomeProgram(context.plan.process, {
+      terminal: root.pty?.slave,
+      signalMask: context.signalMask,
+      warn: (text) => send(socketFd, { say: "warning", text }),
+    });
+  } catch (error) {
+    const failure = error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
+    send(socketFd, {
+      say: "failed",
+      message: failure.message,
+      exitCode: failure.exitCode,
+      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    });
+    exit(failure.exitCode);
+  }
+}
+
+function enterNamespaces({ plan, handles, socketFd, bornInCgroup }: InitContext): void {
+  if (plan.idMaps !== undefined) {
+    await_(socketFd, "mapped");
+    // Become the root of the new user namespace; the groups of the host's root are not the container's.
+    setGroups([]);
+    setIds(0, 0);
+  }
+  for (const { type, handle } of handles.joins) {
+    if (type !== "pid") inStep(`entering the ${type} namespace`, () => setns(handle.fd, flagOf(type)));
+  }
+  if (plan.namespaces.create.includes("cgroup")) {
+    if (!bornInCgroup) await_(socketFd, "grouped");
+    unshare(CLONE.newCgroup);
+  }
+}
+
+function makeRoot({ plan, handles }: InitContext, root: ContainerRoot): void {
+  call("umask", "", 0);
+  // No mount that is made here may reach the host: before the first one is made.
+  mount("none", "/", null, MS.rec | MS.private);
+  attachRoot(handles.root);
+  for (const step of plan.rootSteps) inStep(describeStep(step), () => root.apply(step));
+  if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
+  const { oomScoreAdj } = plan.process;
+  const sysctls = Object.entries(plan.sysctls);
+  if (sysctls.length > 0 || oomScoreAdj !== undefined) {
+    using procfs = openProcfs();
+    for (const [name, value] of sysctls) inStep(`setting ${name}=${value}`, () => setSysctl(procfs, name, value));
+    if (oomScoreAdj !== undefined) {
+      inStep("setting the OOM score", () => writeOwn(procfs, "oom_score_adj", String(oomScoreAdj)));
+    }
+  }
+  inStep("making the root file system the root", () => pivotTo(handles.root.fd));
+  if (plan.hostname !== undefined) call("sethostname", plan.hostname, plan.hostname, plan.hostname.length);
+  if (plan.domainname !== undefined) call("setdomainname", plan.domainname, plan.domainname, plan.domainname.length);
+}

@@ -1,0 +1,172 @@
+/**
+ * The host's side of making a container: carries a plan out up to the moment when the user's program runs.
+ * Everything that it makes is undone by container/destroy.ts, from what the state says, whether this comes to its end or not.
+ */
+import { addProcess, createCgroup, openForClone } from "../cgroup/apply.ts";
+import { Failure } from "../failure.ts";
+import { idmappedLayers } from "../isolation/idmap-layers.ts";
+import { writeIdMaps } from "../isolation/idmap.ts";
+import { cloneFlags, flagOf } from "../isolation/namespaces.ts";
+import { openOverlay } from "../isolation/overlay.ts";
+import type { BindStep } from "../isolation/root-steps.ts";
+import { isErrno } from "../linux/error.ts";
+import { type Handle, placeAt } from "../linux/fd.ts";
+import { O_RDONLY, openHost } from "../linux/hostpath.ts";
+import { cloneHostTree } from "../linux/mount.ts";
+import { type Child, fork, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
+import { SIG } from "../linux/signal.ts";
+import { socketPair } from "../linux/socket.ts";
+import { attachNetwork } from "../network/attach.ts";
+import type { Plan, RootSource } from "../plan/plan.ts";
+import { type Received, type Report, receive, send } from "./channel.ts";
+import type { Emit } from "./events.ts";
+import { inStep, runInit } from "./init.ts";
+
+export interface LaunchOptions {
+  readonly plan: Plan;
+  readonly emit: Emit;
+  readonly networksDirectory: string;
+  /** The mask of signals that the program is to start with. */
+  readonly signalMask: Uint8Array;
+  /** Descriptors that become the program's standard streams, where it has no terminal. */
+  readonly streams?: readonly [number, number, number];
+  /** Descriptors that only the supervisor may have: the new process closes them first. */
+  readonly ownHandles: readonly Handle[];
+  /** Called between the clone and the rest, with the new process's pid: to record it. */
+  readonly born: (pid: number) => void;
+}
+
+export interface Launched {
+  readonly child: Child;
+  /** The terminal's master, if the program has a terminal. */
+  readonly terminal: Handle | undefined;
+}
+
+/** Opens the root as a detached mount; for `--userns` its layers are mapped. */
+export function openRoot(root: RootSource, plan: Pick<Plan, "idMaps">): Handle {
+  if (root.kind === "overlay") {
+    return openOverlay(root, plan.idMaps === undefined ? undefined : idmappedLayers(root, plan.idMaps));
+  }
+  try {
+    return cloneHostTree(root.path, { recursive: true });
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) throw new Failure(`there is no directory '${root.path}' to be the root`, { cause: error });
+    throw error;
+  }
+}
+
+/** Opens what is bound into the container, from the host's point of view and with its rights. */
+function openBindSources(plan: Plan): Map<BindStep, Handle> {
+  const sources = new Map<BindStep, Handle>();
+  for (const step of plan.rootSteps) {
+    if (step.do !== "bind") continue;
+    try {
+      sources.set(step, cloneHostTree(step.source, { recursive: step.recursive }));
+    } catch (error) {
+      if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
+      throw new Failure(`cannot mount '${step.source}' on ${step.target}: there is no such file or directory on the host`, {
+        hint: "create it first, or correct the path",
+        cause: error,
+      });
+    }
+  }
+  return sources;
+}
+
+/** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
+export function launch(options: LaunchOptions, root: Handle = openRoot(options.plan.root, options.plan)): Launched {
+  const { plan, emit } = options;
+  using stack = new DisposableStack();
+  stack.use(root);
+  if (plan.cgroup !== undefined) {
+    createCgroup(plan.cgroup);
+  }
+  const cgroupFd = plan.cgroup === undefined ? undefined : openForClone(plan.cgroup);
+  if (cgroupFd !== undefined) stack.use(cgroupFd);
+  const bindSources = openBindSources(plan);
+  for (const source of bindSources.values()) stack.use(source);
+  const joins = plan.namespaces.join.map(({ type, path }) => ({
+    type,
+    handle: stack.use(inStep(`opening the ${type} namespace ${path}`, () => openHost(path, O_RDONLY))),
+  }));
+  for (const { type, handle } of joins) if (type === "pid") setns(handle.fd, flagOf("pid"));
+
+  const [ours, theirs] = socketPair();
+  stack.use(ours);
+  stack.use(theirs);
+  // Nobody in the container may look into our memory or at our files before the program runs (CVE-2016-9962, CVE-2019-5736).
+  prctl(PR.setDumpable, 0);
+  const child = fork(cloneFlags(plan.namespaces), cgroupFd?.fd);
+  if (child === undefined) {
+    ours.close();
+    for (const handle of options.ownHandles) handle.close();
+    if (options.streams !== undefined) useStreams(options.streams);
+    return runInit({
+      plan,
+      handles: { root, bindSources, joins },
+      socketFd: theirs.fd,
+      bornInCgroup: cgroupFd !== undefined,
+      signalMask: options.signalMask,
+    });
+  }
+  theirs.close();
+  try {
+    options.born(child.pid);
+    return { child, terminal: complete(options, child, ours.fd, cgroupFd !== undefined) };
+  } catch (error) {
+    sendSignal(child.pidfd.fd, SIG.KILL);
+    waitFor(child);
+    child.pidfd.close();
+    throw error;
+  }
+}
+
+/** All that is done around the new process while and after it makes its root. Returns its terminal. */
+function complete(options: LaunchOptions, child: Child, socketFd: number, bornInCgroup: boolean): Handle | undefined {
+  const { plan, emit } = options;
+  emit({ kind: "namespaces", types: plan.namespaces.create });
+  if (plan.idMaps !== undefined) {
+    writeIdMaps(child.pid, plan.idMaps);
+    send(socketFd, { say: "mapped" });
+  }
+  if (plan.cgroup !== undefined && !bornInCgroup) {
+    addProcess(plan.cgroup, child.pid);
+    if (plan.namespaces.create.includes("cgroup")) send(socketFd, { say: "grouped" });
+  }
+  // While the container's process makes its root, the network is made.
+  const network = inStep("network", () => attachNetwork(plan.network, { pid: child.pid }, options.networksDirectory));
+  const terminal = awaitReport(socketFd, emit, "rooted")?.fds[0];
+  emit({ kind: "rooted", root: plan.root });
+  if (plan.cgroup !== undefined) emit({ kind: "cgroup", plan: plan.cgroup });
+  if (network !== undefined) emit({ kind: "network", network });
+  send(socketFd, { say: "go" });
+  awaitReport(socketFd, emit, undefined);
+  return terminal;
+}
+
+function useStreams(streams: readonly [number, number, number]): void {
+  streams.forEach((fd, index) => {
+    placeAt(fd, index);
+  });
+}
+
+/** Waits for a report; `undefined` waits for the end of the talk, which is the program's start. */
+function awaitReport(socketFd: number, emit: Emit, say: "rooted" | undefined): Received<Report> | undefined {
+  for (;;) {
+    const received = receive<Report>(socketFd);
+    if (received === undefined) {
+      if (say === undefined) return undefined;
+      throw new Failure("the container's first process was ended while the container was made");
+    }
+    const { message } = received;
+    switch (message.say) {
+      case "warning":
+        emit({ kind: "warning", text: message.text });
+        break;
+      case "failed":
+        throw new Failure(message.message, { hint: message.hint, exitCode: message.exitCode });
+      case "rooted":
+        if (say === "rooted") return received;
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * From a process with all privileges of its namespaces to the user's program: what it may not have is given up, in the order
+ * that capabilities(7), prctl(2) and seccomp(2) ask for. Used by a container's first process and by exec.
+ */
+import { EXIT, Failure } from "../failure.ts";
+import { applyCapabilities, dropBoundingSet } from "../isolation/capabilities.ts";
+import { applyRlimits } from "../isolation/rlimits.ts";
+import { installSeccomp } from "../isolation/seccomp/install.ts";
+import { decode } from "../linux/door.ts";
+import { errnoName, errnoText } from "../linux/errno.ts";
+import { attempt, call, isErrno } from "../linux/error.ts";
+import { AT_FDCWD, Handle, placeAt } from "../linux/fd.ts";
+import { cloexecFrom, execve, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
+import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
+import { O_PATH } from "../linux/rootpath.ts";
+import { statusOfFd } from "../linux/status.ts";
+import { takeControl } from "../linux/tty.ts";
+import type { ProcessPlan } from "../plan/plan.ts";
+
+export interface ProgramContext {
+  /** The terminal that becomes its standard streams. */
+  readonly terminal?: Handle | undefined;
+  readonly signalMask: Uint8Array;
+  readonly warn: (text: string) => void;
+}
+
+const DEFAULT_UMASK = 0o022;
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+const FIRST_OTHER_FD = 3;
+const O_CLOEXEC = 0o2000000;
+const X_OK = 1;
+const AT_EACCESS = 0x200;
+const [ENOENT, EACCES, ENOEXEC, ENOTDIR, ELOOP] = [2, 13, 8, 20, 40];
+
+/** Becomes the program of the plan, or throws a Failure that says why not. */
+export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never {
+  setsid();
+  // A session keyring of its own: the caller's keys are not the container's. Kernels without keyrings have none to hide.
+  attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
+  if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid, plan.user.gid);
+  for (const warning of applyRlimits(plan.rlimits)) context.warn(warning);
+  // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
+  if (!plan.noNewPrivileges) installSeccomp(plan);
+  dropBoundingSet(plan.capabilities.bounding ?? []);
+  prctl(PR.setKeepcaps, 1);
+  setGroups(plan.user.additionalGids ?? []);
+  setIds(plan.user.uid, plan.user.gid);
+  enterDirectory(plan.cwd);
+  applyCapabilities(plan.capabilities);
+  call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
+  // Changing ids has cleared it: the program dies with its supervisor.
+  prctl(PR.setPdeathsig, SIG.KILL);
+  if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
+  const path = findProgram(plan);
+  // What our caller left open to us is not the container's; our own descriptors are CLOEXEC from birth.
+  cloexecFrom(FIRST_OTHER_FD);
+  resetDispositions();
+  if (plan.noNewPrivileges) installSeccomp(plan);
+  restoreMask(context.signalMask);
+  throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
+}
+
+function useTerminal(terminal: Handle, uid: number, gid: number): void {
+  takeControl(terminal.fd);
+  call("fchown", "terminal", terminal.fd, uid, gid);
+  for (const fd of [0, 1, 2]) placeAt(terminal.fd, fd);
+}
+
+/** Enters the working directory, and makes sure that it lies inside the root (CVE-2024-21626). */
+function enterDirectory(path: string): void {
+  try {
+    call("chdir", path, path);
+  } catch (error) {
+    if (!isErrno(error)) throw error;
+    throw new Failure(`working directory '${path}': ${errnoText(error.code)}`, {
+      hint: "name a directory of the image with --workdir",
+      exitCode: error.code === "EACCES" ? EXIT.notExecutable : EXIT.notFound,
+      cause: error,
+    });
+  }
+  const buffer = new Uint8Array(4096);
+  const length = call("getcwd", path, buffer, buffer.length);
+  if (!decode(buffer, 0, length - 1).startsWith("/")) {
+    throw new Failure(`working directory '${path}' is outside of the container: refused`);
+  }
+}
+
+/** The file that the first argument means: as it is if it has a slash, else from PATH (execvp(3)). */
+function findProgram(plan: ProcessPlan): string {
+  const name = plan.args[0];
+  if (name === undefined || name === "") {
+    throw new Failure("there is no command to run", { hint: "name one after the image, as in 'run busybox sh'" });
+  }
+  if (name.includes("/")) return name;
+  const path = plan.env.find((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
+  let refused = 0;
+  for (const directory of path.split(":")) {
+    const candidate = `${directory === "" ? "." : directory}/${name}`;
+    const result = attempt("faccessat2", AT_FDCWD, candidate, X_OK, AT_EACCESS);
+    if (result === 0 && isFile(candidate)) return candidate;
+    if (result === -EACCES) refused = EACCES;
+  }
+  throw notExecuted(name, refused === 0 ? ENOENT : refused);
+}
+function isFile(path: string): boolean {
+  const fd = attempt("openat", AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+  if (fd < 0) return false;
+  using file = new Handle(fd);
+  return statusOfFd(file.fd, path).type === "file";
+}
+
+function notExecuted(name: string, errno: number): Failure {
+  const missing = errno === ENOENT || errno === ENOTDIR || errno === ELOOP;
+  let reason = errnoText(errnoName(errno));
+  if (errno === ENOENT) reason = name.includes("/") ? "no such file, or no interpreter for it" : "command not found in the image";
+  return new Failure(`cannot run '${name}': ${reason}`, {
+    hint: hintFor(errno),
+    exitCode: missing ? EXIT.notFound : EXIT.notExecutable,
+  });
+}
+
+function hintFor(errno: number): string | undefined {
+  switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+      return "check its name, and that the image has it";
+    case EACCES:
+      return "it is not executable for this user: see its mode in the image";
+    case ENOEXEC:
+      return "it is no program for this machine; a script needs a #! line";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A plan: all that will be done to make a container, as data. It is made by pure functions, printed by `--dry-run`, and
+ * carried out by container/launch.ts (the host's side) and container/init.ts (the container's first process).
+ */
+import type { CgroupPlan } from "../cgroup/plan.ts";
+import type { NamespacePlan } from "../isolation/namespaces.ts";
+import type { Overlay } from "../isolation/overlay.ts";
+import type { RootStep } from "../isolation/root-steps.ts";
+import type { NetworkPlan } from "../network/plan.ts";
+import type { Capabilities, IdMapping, Rlimit, Seccomp, User } from "../spec/config.ts";
+
+export type RootSource =
+  | ({ readonly kind: "overlay" } & Overlay)
+  /** A directory of the host's, mounted as it is. */
+  | { readonly kind: "directory"; readonly path: string };
+
+export interface IdMaps {
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
+}
+
+export type SeccompPlan =
+  | { readonly kind: "none" }
+  /** Docker's profile for the container's capabilities. */
+  | { readonly kind: "default" }
+  | { readonly kind: "profile"; readonly profile: Seccomp };
+
+export interface ProcessPlan {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: User;
+  readonly terminal: boolean;
+  /** Whether our own init is the first process, and reaps what the program leaves behind. */
+  readonly init: boolean;
+  readonly capabilities: Capabilities;
+  readonly noNewPrivileges: boolean;
+  readonly rlimits: readonly Rlimit[];
+  readonly oomScoreAdj?: number;
+  readonly seccomp: SeccompPlan;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
+}
+
+export interface Plan {
+  readonly id: string;
+  readonly root: RootSource;
+  readonly readonlyRoot: boolean;
+  readonly namespaces: NamespacePlan;
+  readonly idMaps?: IdMaps;
+  readonly cgroup?: CgroupPlan;
+  readonly network: NetworkPlan;
+  readonly hostname?: string;
+  readonly domainname?: string;
+  readonly rootSteps: readonly RootStep[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly process: ProcessPlan;
+}
