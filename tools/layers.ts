@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 /** Lower numbers are below; a module imports from its own folder or from a layer below. */
-const LAYERS = {
+const LAYERS: Record<string, number> = {
   "failure.ts": 0,
   spec: 0,
   linux: 1,
@@ -23,9 +23,13 @@ const LAYERS = {
   "main.ts": 6,
 };
 /** Folders that import from nothing in src but what is listed. */
-const ONLY_FROM = { spec: ["spec", "failure.ts"], "failure.ts": [], term: ["term", "linux", "failure.ts"] };
+const ONLY_FROM: Record<string, string[]> = {
+  spec: ["spec", "failure.ts"],
+  "failure.ts": [],
+  term: ["term", "linux", "failure.ts"],
+};
 /** Modules or folders that only the listed folders or modules import. */
-const ONLY_BY = {
+const ONLY_BY: Record<string, string[]> = {
   term: ["term", "cli", "oci"],
   cli: ["cli", "main.ts"],
   oci: ["oci", "main.ts"],
@@ -35,28 +39,28 @@ const ONLY_BY = {
  * isolation/ read files of the host only.
  */
 const HOST_PATHS = "linux/hostpath.ts";
-const MAY_USE_HOST_PATHS_IN_ISOLATION = [];
+const MAY_USE_HOST_PATHS_IN_ISOLATION: string[] = [];
 
 const IMPORT =
   /(?:^|[;}\n])\s*(?:import|export)\s(?:[^"';]*?\sfrom\s)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;
 
 /** The relative imports in a module's text, as paths below src. */
-export function importsOf(path, text) {
+export function importsOf(path: string, text: string): string[] {
   const code = text.replace(/^\s*\*.*$|^\s*\/\*.*$|^\s*\/\/.*$/gm, "");
   return [...code.matchAll(IMPORT)]
-    .map(([, plain, dynamic]) => plain ?? dynamic)
+    .map(([, plain, dynamic]) => plain ?? dynamic ?? "")
     .filter((name) => name.startsWith("."))
     .map((name) => normalize(join(dirname(path), name)));
 }
 
-const folderOf = (path) => path.split("/")[0];
-const isIn = (path, places) => places.includes(path) || places.includes(folderOf(path));
+const folderOf = (path: string) => path.split("/")[0] ?? path;
+const isIn = (path: string, places: string[]) => places.includes(path) || places.includes(folderOf(path));
 
 /** What is wrong with one import; undefined if nothing is. */
-export function faultOf(from, to, hostPathUsers = MAY_USE_HOST_PATHS_IN_ISOLATION) {
+export function faultOf(from: string, to: string, hostPathUsers = MAY_USE_HOST_PATHS_IN_ISOLATION): string | undefined {
   const [above, below] = [LAYERS[folderOf(from)], LAYERS[folderOf(to)]];
-  if (above === undefined) return `${from}: ${folderOf(from)} has no layer in tools/layers.mjs`;
-  if (below === undefined) return `${from} imports ${to}: ${folderOf(to)} has no layer in tools/layers.mjs`;
+  if (above === undefined) return `${from}: ${folderOf(from)} has no layer in tools/layers.ts`;
+  if (below === undefined) return `${from} imports ${to}: ${folderOf(to)} has no layer in tools/layers.ts`;
   if (!to.endsWith(".ts")) return `${from} imports ${to}: without its .ts`;
   const own = folderOf(from);
   const only = ONLY_FROM[own];
@@ -71,10 +75,13 @@ export function faultOf(from, to, hostPathUsers = MAY_USE_HOST_PATHS_IN_ISOLATIO
   return undefined;
 }
 
-/** A cycle in the graph (a Map of module -> imported modules) as a list of modules, or undefined. */
-export function findCycle(graph) {
-  const done = new Set();
-  const walk = (module, trail) => {
+/** Modules and what they import, as paths below src. */
+type Graph = Map<string, string[]>;
+
+/** A cycle in the graph as a list of modules, or undefined. */
+export function findCycle(graph: Graph): string[] | undefined {
+  const done = new Set<string>();
+  const walk = (module: string, trail: string[]): string[] | undefined => {
     const at = trail.indexOf(module);
     if (at >= 0) return [...trail.slice(at), module];
     if (done.has(module)) return undefined;
@@ -93,7 +100,7 @@ export function findCycle(graph) {
 }
 
 /** What esbuild sees and the text does not have: an error of IMPORT above. */
-async function overlooked(source, graph) {
+async function overlooked(source: string, graph: Graph): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: [...graph.keys()].map((path) => join(source, path)),
     outdir: "out",
@@ -108,15 +115,15 @@ async function overlooked(source, graph) {
   return Object.entries(metafile.inputs).flatMap(([path, { imports }]) =>
     imports
       .filter((one) => !one.external && !one.path.includes("node_modules/") && !graph.get(path)?.includes(one.path))
-      .map((one) => `${path} imports ${one.path}: not seen by tools/layers.mjs`),
+      .map((one) => `${path} imports ${one.path}: not seen by tools/layers.ts`),
   );
 }
 
-async function main() {
+async function main(): Promise<void> {
   const source = fileURLToPath(new URL("../src", import.meta.url));
   const files = readdirSync(source, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-    .map((entry) => relative(source, join(entry.parentPath ?? entry.path, entry.name)))
+    .map((entry) => relative(source, join(entry.parentPath, entry.name)))
     .sort();
   const graph = new Map(files.map((path) => [path, importsOf(path, readFileSync(join(source, path), "utf8"))]));
   const faults = [...graph].flatMap(([from, imports]) => imports.map((to) => faultOf(from, to)));
