@@ -1,6 +1,6 @@
 // Builds dist/mycontainer: TypeScript -> bundle (esbuild) -> QuickJS bytecode -> the static executable that embeds it.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -55,8 +55,13 @@ execFileSync(
 
 step("building the executable");
 cargo(["--features", "embedded", "--bin", "mycontainer"], { MYCONTAINER_MODULES: archive });
-for (const [name, from] of [["mycontainer", join(target, "release/mycontainer")]]) {
-  execFileSync("install", ["-m", "755", from, join(dist, name)]);
+// The executable comes last and by a rename: who sees it can use it, also while it is built anew.
+for (const [name, make] of [
+  ["mycontainer-runtime", (path) => symlinkSync("mycontainer", path)],
+  ["mycontainer", (path) => execFileSync("install", ["-m", "755", join(target, "release/mycontainer"), path])],
+]) {
+  const path = join(dist, name);
+  rmSync(`${path}.new`, { force: true });
+  make(`${path}.new`);
+  renameSync(`${path}.new`, path);
 }
-const link = join(dist, "mycontainer-runtime");
-if (!existsSync(link)) symlinkSync("mycontainer", link);

@@ -71,7 +71,7 @@ unsafe fn lend_string(ctx: *mut JSContext, value: JSValue) -> Result<(i64, Lent)
         if text.is_null() {
             return Err("out of memory");
         }
-        let bytes = slice::from_raw_parts(text.cast::<u8>(), length as usize);
+        let bytes = slice::from_raw_parts(text.cast::<u8>(), length);
         if bytes.contains(&0) {
             JS_FreeCString(ctx, text);
             return Err("a string with a NUL byte cannot be passed to the kernel");
@@ -201,7 +201,7 @@ unsafe extern "C" fn encode(
         if text.is_null() {
             return JS_EXCEPTION;
         }
-        let bytes = slice::from_raw_parts(text.cast::<u8>(), length as usize);
+        let bytes = slice::from_raw_parts(text.cast::<u8>(), length);
         let own = bytes.contains(&0xED).then(|| unescape(bytes));
         let bytes = own.as_deref().unwrap_or(bytes);
         let buffer = JS_NewArrayBufferCopy(ctx, bytes.as_ptr(), bytes.len() as _);

@@ -54,7 +54,7 @@ unsafe fn describe_exception(ctx: *mut JSContext, error: JSValue) -> String {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     unsafe {
         if starts_processes(argc, argv) {
             if let Err(reason) = seal::seal(argv) {

@@ -38,7 +38,7 @@ unsafe fn read_only_view() -> libc::c_int {
             set: u64,
             clear: u64,
             propagation: u64,
-            user_namespace_fd: u64,
+            userns_fd: u64,
         }
         const READ_ONLY: u64 = 1;
         let fd = libc::syscall(
@@ -54,7 +54,7 @@ unsafe fn read_only_view() -> libc::c_int {
             set: READ_ONLY,
             clear: 0,
             propagation: 0,
-            user_namespace_fd: 0,
+            userns_fd: 0,
         };
         let done = libc::syscall(
             libc::SYS_mount_setattr,
@@ -117,7 +117,7 @@ pub unsafe fn seal(argv: *const *const c_char) -> Result<(), &'static str> {
             }
         }
         Err(
-            "cannot run from a sealed executable: neither open_tree(2) nor memfd_create(2) allow it; is /proc mounted?",
+            "cannot run from a sealed executable: neither open_tree(2) nor memfd_create(2) allow it; is /proc there?",
         )
     }
 }

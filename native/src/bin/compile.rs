@@ -1,7 +1,6 @@
 //! `mycontainer-compile OUT FILE...`: compiles bundled modules (`*.js`) to bytecode and packs them, with other files as
 //! they are, into the archive that the host embeds (archive.rs).
 
-use core::ptr;
 use rquickjs_sys::*;
 use std::ffi::CString;
 use std::path::Path;
@@ -29,7 +28,7 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, String> {
         let mut size = 0;
         let flags = JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE;
         let bytes = JS_WriteObject(ctx, &mut size, module, flags as _);
-        if bytes == ptr::null_mut() {
+        if bytes.is_null() {
             return Err("cannot write bytecode".to_string());
         }
         Ok(std::slice::from_raw_parts(bytes, size as usize).to_vec())
