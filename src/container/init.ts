@@ -4,7 +4,7 @@
  * has run then.
  */
 import { Failure } from "../failure.ts";
-import { ContainerRoot, attachRoot, pivotTo } from "../isolation/apply-root.ts";
+import { attachRoot, ContainerRoot, pivotTo } from "../isolation/apply-root.ts";
 import { setAttributes } from "../isolation/attributes.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
@@ -68,7 +68,8 @@ export function runInit(context: InitContext): never {
       warn: (text) => send(socketFd, { say: "warning", text }),
     });
   } catch (error) {
-    const failure = error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
+    const failure =
+      error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
     send(socketFd, {
       say: "failed",
       message: failure.message,

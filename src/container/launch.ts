@@ -4,8 +4,8 @@
  */
 import { addProcess, createCgroup, openForClone } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
-import { idmappedLayers } from "../isolation/idmap-layers.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
+import { idmappedLayers } from "../isolation/idmap-layers.ts";
 import { cloneFlags, flagOf } from "../isolation/namespaces.ts";
 import { openOverlay } from "../isolation/overlay.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
@@ -50,7 +50,8 @@ export function openRoot(root: RootSource, plan: Pick<Plan, "idMaps">): Handle {
   try {
     return cloneHostTree(root.path, { recursive: true });
   } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) throw new Failure(`there is no directory '${root.path}' to be the root`, { cause: error });
+    if (isErrno(error, "ENOENT", "ENOTDIR"))
+      throw new Failure(`there is no directory '${root.path}' to be the root`, { cause: error });
     throw error;
   }
 }
@@ -64,10 +65,13 @@ function openBindSources(plan: Plan): Map<BindStep, Handle> {
       sources.set(step, cloneHostTree(step.source, { recursive: step.recursive }));
     } catch (error) {
       if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
-      throw new Failure(`cannot mount '${step.source}' on ${step.target}: there is no such file or directory on the host`, {
-        hint: "create it first, or correct the path",
-        cause: error,
-      });
+      throw new Failure(
+        `cannot mount '${step.source}' on ${step.target}: there is no such file or directory on the host`,
+        {
+          hint: "create it first, or correct the path",
+          cause: error,
+        },
+      );
     }
   }
   return sources;
@@ -75,7 +79,7 @@ function openBindSources(plan: Plan): Map<BindStep, Handle> {
 
 /** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
 export function launch(options: LaunchOptions, root: Handle = openRoot(options.plan.root, options.plan)): Launched {
-  const { plan, emit } = options;
+  const { plan } = options;
   using stack = new DisposableStack();
   stack.use(root);
   if (plan.cgroup !== undefined) {

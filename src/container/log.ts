@@ -7,8 +7,8 @@ import { decode } from "../linux/door.ts";
 import type { Handle } from "../linux/fd.ts";
 import { exists, O_APPEND, O_CREAT, O_WRONLY, openHost, rename } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
-import { concat } from "../linux/struct.ts";
 import { statusOfFd } from "../linux/status.ts";
+import { concat } from "../linux/struct.ts";
 
 export type StreamName = "stdout" | "stderr";
 

@@ -11,8 +11,8 @@ import { errnoName, errnoText } from "../linux/errno.ts";
 import { attempt, call, isErrno } from "../linux/error.ts";
 import { AT_FDCWD, Handle, placeAt } from "../linux/fd.ts";
 import { cloexecFrom, execve, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
-import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
 import { O_PATH } from "../linux/rootpath.ts";
+import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
@@ -112,7 +112,8 @@ function isFile(path: string): boolean {
 function notExecuted(name: string, errno: number): Failure {
   const missing = errno === ENOENT || errno === ENOTDIR || errno === ELOOP;
   let reason = errnoText(errnoName(errno));
-  if (errno === ENOENT) reason = name.includes("/") ? "no such file, or no interpreter for it" : "command not found in the image";
+  if (errno === ENOENT)
+    reason = name.includes("/") ? "no such file, or no interpreter for it" : "command not found in the image";
   return new Failure(`cannot run '${name}': ${reason}`, {
     hint: hintFor(errno),
     exitCode: missing ? EXIT.notFound : EXIT.notExecutable,

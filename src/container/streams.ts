@@ -95,9 +95,7 @@ export function connectTerminal(loop: EventLoop, master: Handle, interactive: bo
   };
   resize();
   const output = new Relay(loop, { from: master.fd, to: STDOUT });
-  const typed = interactive
-    ? new Relay(loop, { from: STDIN, to: input.fd, ended: () => endInput(input) })
-    : undefined;
+  const typed = interactive ? new Relay(loop, { from: STDIN, to: input.fd, ended: () => endInput(input) }) : undefined;
   return {
     resize,
     finish() {

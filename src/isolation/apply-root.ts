@@ -6,32 +6,32 @@
 import { Failure, unreachable } from "../failure.ts";
 import { call, isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
-import {
-  ATTR,
-  attach,
-  cloneTree,
-  createDetached,
-  openFilesystem,
-  setFlag,
-  setOption,
-} from "../linux/mount.ts";
+import { ATTR, attach, cloneTree, createDetached, openFilesystem, setFlag, setOption } from "../linux/mount.ts";
 import {
   makeDirectoriesInRoot,
   makeFileInRoot,
   makeLinkAt,
   makeNode,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
   openDirectoryWithoutLinks,
   openEntry,
   openInRoot,
   openInRootIfThere,
-  O_DIRECTORY,
-  O_NOFOLLOW,
-  O_PATH,
 } from "../linux/rootpath.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { openPty, type Pty, setWindowSize } from "../linux/tty.ts";
 import { setAttributes } from "./attributes.ts";
-import type { BindStep, ConsoleStep, DirectoryStep, FilesystemStep, LinkStep, NodeStep, RootStep } from "./root-steps.ts";
+import type {
+  BindStep,
+  ConsoleStep,
+  DirectoryStep,
+  FilesystemStep,
+  LinkStep,
+  NodeStep,
+  RootStep,
+} from "./root-steps.ts";
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
@@ -98,7 +98,9 @@ export class ContainerRoot implements Disposable {
       else setOption(context.fd, option.slice(0, equals), option.slice(equals + 1));
     }
     using mount = createDetached(context.fd, `${step.type} on ${step.target}`, step.attributes);
-    using target = step.refuseLinks ? this.#plainDirectory(step.target) : makeDirectoriesInRoot(this.#rootFd, step.target);
+    using target = step.refuseLinks
+      ? this.#plainDirectory(step.target)
+      : makeDirectoriesInRoot(this.#rootFd, step.target);
     this.#attach(mount, target, step.target);
     if (step.propagation !== undefined) setAttributes(mount.fd, step.target, { propagation: step.propagation });
   }
@@ -171,9 +173,11 @@ export class ContainerRoot implements Disposable {
       using there = openEntry(fd, name, O_PATH);
       const status = statusOfFd(there.fd, step.path);
       const same = status.device.major === step.major && status.device.minor === step.minor;
-      if (status.type !== step.type || !same) throw new Failure(`${step.path} of the image is there and is another file: refused`);
+      if (status.type !== step.type || !same)
+        throw new Failure(`${step.path} of the image is there and is another file: refused`);
     }
-    if (step.uid !== 0 || step.gid !== 0) call("fchownat", step.path, fd, name, step.uid, step.gid, AT_SYMLINK_NOFOLLOW);
+    if (step.uid !== 0 || step.gid !== 0)
+      call("fchownat", step.path, fd, name, step.uid, step.gid, AT_SYMLINK_NOFOLLOW);
   }
 
   #link(step: LinkStep): void {

@@ -79,7 +79,8 @@ export function parseMountOptions(options: readonly string[], about: string): Mo
     } else if (option === "bind") bind = "single";
     else if (option === "rbind") bind = "recursive";
     else if (option === "defaults" || option === "" || option === "relatime" || option === "norelatime") continue;
-    else if (refused !== undefined) throw new Failure(`mount of ${about}: option '${option}' is not possible here`, { hint: refused });
+    else if (refused !== undefined)
+      throw new Failure(`mount of ${about}: option '${option}' is not possible here`, { hint: refused });
     else data.push(option);
   }
   return { set, clear, recursiveSet, recursiveClear, propagation, propagationRecursive, bind, data };

@@ -59,5 +59,7 @@ export function planNamespaces(namespaces: readonly Namespace[]): NamespacePlan 
 
 /** The flags for clone3(2); a cgroup namespace is unshared later, by the process that is in its cgroup by then. */
 export function cloneFlags(plan: NamespacePlan): number {
-  return plan.create.filter((type) => type !== "cgroup" && type !== "time").reduce((flags, type) => flags + FLAGS[type], 0);
+  return plan.create
+    .filter((type) => type !== "cgroup" && type !== "time")
+    .reduce((flags, type) => flags + FLAGS[type], 0);
 }

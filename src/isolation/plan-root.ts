@@ -56,8 +56,10 @@ const DEFAULT_LINKS: readonly LinkStep[] = [
 export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
   const mounts = spec.mounts ?? [];
   const devices = spec.linux?.devices ?? [];
-  if (mounts.length > MAX_MOUNTS) throw new Failure(`${mounts.length} mounts are more than the ${MAX_MOUNTS} that are possible`);
-  if (devices.length > MAX_DEVICES) throw new Failure(`${devices.length} devices are more than the ${MAX_DEVICES} that are possible`);
+  if (mounts.length > MAX_MOUNTS)
+    throw new Failure(`${mounts.length} mounts are more than the ${MAX_MOUNTS} that are possible`);
+  if (devices.length > MAX_DEVICES)
+    throw new Failure(`${devices.length} devices are more than the ${MAX_DEVICES} that are possible`);
   const steps: RootStep[] = [];
   let hasOwnDev = false;
   for (const mount of mounts) {
@@ -79,15 +81,20 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
 }
 
 function normalPath(path: string): string {
-  return `/${path.split("/").filter((part) => part !== "" && part !== ".").join("/")}`;
+  return `/${path
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/")}`;
 }
 
 function planMount(mount: Mount, facts: RootFacts): RootStep[] {
-  if (!mount.destination.startsWith("/")) throw new Failure(`mount destination '${mount.destination}' is not an absolute path`);
+  if (!mount.destination.startsWith("/"))
+    throw new Failure(`mount destination '${mount.destination}' is not an absolute path`);
   const options = parseMountOptions(mount.options ?? [], mount.destination);
   if (options.bind !== "none" || mount.type === "bind") {
     if (mount.source === undefined) throw new Failure(`bind mount on ${mount.destination} has no source`);
-    if (options.data.length > 0) throw new Failure(`bind mount on ${mount.destination}: unknown option '${options.data[0]}'`);
+    if (options.data.length > 0)
+      throw new Failure(`bind mount on ${mount.destination}: unknown option '${options.data[0]}'`);
     return [
       {
         do: "bind",
@@ -120,7 +127,15 @@ function planMount(mount: Mount, facts: RootFacts): RootStep[] {
 }
 
 function filesystem(type: string, target: string, attributes: number, data: string[] = []): FilesystemStep {
-  return { do: "mount", type, source: type === "cgroup2" ? "cgroup" : type, target, data, attributes, refuseLinks: false };
+  return {
+    do: "mount",
+    type,
+    source: type === "cgroup2" ? "cgroup" : type,
+    target,
+    data,
+    attributes,
+    refuseLinks: false,
+  };
 }
 
 function bindOf(source: string, target: string, attributes: number): BindStep {

@@ -36,7 +36,10 @@ export function setSysctl(procfs: Handle, name: string, value: string): void {
     write(procfs, `sys/${path}`, value);
   } catch (error) {
     if (isErrno(error, "ENOENT")) {
-      throw new Failure(`this kernel has no parameter '${name}'`, { hint: "'sysctl -a' lists those it has", cause: error });
+      throw new Failure(`this kernel has no parameter '${name}'`, {
+        hint: "'sysctl -a' lists those it has",
+        cause: error,
+      });
     }
     if (isErrno(error, "EINVAL", "ERANGE")) {
       throw new Failure(`the kernel refuses '${value}' as value of '${name}'`, { cause: error });

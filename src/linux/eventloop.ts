@@ -1,10 +1,11 @@
 /**
  * Waiting for many things at once: epoll(7) with timers. Handlers run one after another, to their ends.
  */
-import { attempt, call } from "./error.ts";
-import { callForHandle, type Handle } from "./fd.ts";
+
 import { monotonicMs } from "./clock.ts";
 import { arch } from "./door.ts";
+import { attempt, call } from "./error.ts";
+import { callForHandle, type Handle } from "./fd.ts";
 
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
