@@ -1,6 +1,7 @@
 /**
  * What a container's first process and the process that makes it say to each other: one JSON message a packet.
  */
+import { Failure } from "../failure.ts";
 import { decode, utf8 } from "../linux/door.ts";
 import type { Handle } from "../linux/fd.ts";
 import { receiveMessage, sendMessage } from "../linux/socket.ts";
@@ -19,6 +20,10 @@ export type Report =
   | { readonly say: "warning"; readonly text: string }
   /** Its root is made; comes with the terminal's master, if there is one. */
   | { readonly say: "rooted" }
+  /** From the process that entered a container for exec: its child, whose pidfd comes with it, is the program. */
+  | { readonly say: "entered"; readonly pid: number }
+  /** From that child, with its terminal's master. */
+  | { readonly say: "terminal" }
   | { readonly say: "failed"; readonly message: string; readonly hint?: string; readonly exitCode: number };
 
 const MESSAGE_LIMIT_BYTES = 64 * 1024;
@@ -38,4 +43,25 @@ export function receive<M extends Order | Report>(socketFd: number): Received<M>
   if (packet === undefined) return undefined;
   // Both sides are this program, one a fork of the other.
   return { message: JSON.parse(decode(packet.bytes)) as M, fds: packet.fds };
+}
+
+/** Waits for one kind of report, telling warnings on the way; throws what is reported as a failure. */
+export function awaitReport<S extends Report["say"]>(
+  socketFd: number,
+  say: S | "end",
+  warn: (text: string) => void,
+): Received<Extract<Report, { say: S }>> | undefined {
+  for (;;) {
+    const received = receive<Report>(socketFd);
+    if (received === undefined) {
+      if (say === "end") return undefined;
+      throw new Failure("the container's process was ended while it was made");
+    }
+    const { message } = received;
+    if (message.say === "failed") {
+      throw new Failure(message.message, { hint: message.hint, exitCode: message.exitCode });
+    }
+    if (message.say === "warning") warn(message.text);
+    else if (message.say === say) return received as Received<Extract<Report, { say: S }>>;
+  }
 }

@@ -48,7 +48,7 @@ export function inStep<T>(name: string, action: () => T): T {
 }
 
 /** Waits for an order. If the other side is gone, so is this process: nothing may go on without its supervisor. */
-function await_(socketFd: number, say: Order["say"]): void {
+function awaitOrder(socketFd: number, say: Order["say"]): void {
   const received = receive<Order>(socketFd);
   if (received?.message.say !== say) exit(1);
 }
@@ -61,28 +61,34 @@ export function runInit(context: InitContext): never {
     using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources);
     makeRoot(context, root);
     send(socketFd, { say: "rooted" }, root.pty === undefined ? [] : [root.pty.master.fd]);
-    await_(socketFd, "go");
+    awaitOrder(socketFd, "go");
     becomeProgram(context.plan.process, {
       terminal: root.pty?.slave,
       signalMask: context.signalMask,
+      diesWithSupervisor: true,
       warn: (text) => send(socketFd, { say: "warning", text }),
     });
   } catch (error) {
-    const failure =
-      error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
-    send(socketFd, {
-      say: "failed",
-      message: failure.message,
-      exitCode: failure.exitCode,
-      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
-    });
-    exit(failure.exitCode);
+    reportFailure(socketFd, error);
   }
+}
+
+/** Tells the other side why the program does not run, and ends. */
+export function reportFailure(socketFd: number, error: unknown): never {
+  const failure =
+    error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
+  send(socketFd, {
+    say: "failed",
+    message: failure.message,
+    exitCode: failure.exitCode,
+    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+  });
+  exit(failure.exitCode);
 }
 
 function enterNamespaces({ plan, handles, socketFd, bornInCgroup }: InitContext): void {
   if (plan.idMaps !== undefined) {
-    await_(socketFd, "mapped");
+    awaitOrder(socketFd, "mapped");
     // Become the root of the new user namespace; the groups of the host's root are not the container's.
     setGroups([]);
     setIds(0, 0);
@@ -91,7 +97,7 @@ function enterNamespaces({ plan, handles, socketFd, bornInCgroup }: InitContext)
     if (type !== "pid") inStep(`entering the ${type} namespace`, () => setns(handle.fd, flagOf(type)));
   }
   if (plan.namespaces.create.includes("cgroup")) {
-    if (!bornInCgroup) await_(socketFd, "grouped");
+    if (!bornInCgroup) awaitOrder(socketFd, "grouped");
     unshare(CLONE.newCgroup);
   }
 }

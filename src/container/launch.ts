@@ -18,7 +18,7 @@ import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
 import { attachNetwork } from "../network/attach.ts";
 import type { Plan, RootSource } from "../plan/plan.ts";
-import { type Received, type Report, receive, send } from "./channel.ts";
+import { awaitReport, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
 import { inStep, runInit } from "./init.ts";
 
@@ -128,6 +128,7 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
 /** All that is done around the new process while and after it makes its root. Returns its terminal. */
 function complete(options: LaunchOptions, child: Child, socketFd: number, bornInCgroup: boolean): Handle | undefined {
   const { plan, emit } = options;
+  const warn = (text: string) => emit({ kind: "warning", text });
   emit({ kind: "namespaces", types: plan.namespaces.create });
   if (plan.idMaps !== undefined) {
     writeIdMaps(child.pid, plan.idMaps);
@@ -139,12 +140,12 @@ function complete(options: LaunchOptions, child: Child, socketFd: number, bornIn
   }
   // While the container's process makes its root, the network is made.
   const network = inStep("network", () => attachNetwork(plan.network, { pid: child.pid }, options.networksDirectory));
-  const terminal = awaitReport(socketFd, emit, "rooted")?.fds[0];
+  const terminal = awaitReport(socketFd, "rooted", warn)?.fds[0];
   emit({ kind: "rooted", root: plan.root });
   if (plan.cgroup !== undefined) emit({ kind: "cgroup", plan: plan.cgroup });
   if (network !== undefined) emit({ kind: "network", network });
   send(socketFd, { say: "go" });
-  awaitReport(socketFd, emit, undefined);
+  awaitReport(socketFd, "end", warn);
   return terminal;
 }
 
@@ -152,25 +153,4 @@ function useStreams(streams: readonly [number, number, number]): void {
   streams.forEach((fd, index) => {
     placeAt(fd, index);
   });
-}
-
-/** Waits for a report; `undefined` waits for the end of the talk, which is the program's start. */
-function awaitReport(socketFd: number, emit: Emit, say: "rooted" | undefined): Received<Report> | undefined {
-  for (;;) {
-    const received = receive<Report>(socketFd);
-    if (received === undefined) {
-      if (say === undefined) return undefined;
-      throw new Failure("the container's first process was ended while the container was made");
-    }
-    const { message } = received;
-    switch (message.say) {
-      case "warning":
-        emit({ kind: "warning", text: message.text });
-        break;
-      case "failed":
-        throw new Failure(message.message, { hint: message.hint, exitCode: message.exitCode });
-      case "rooted":
-        if (say === "rooted") return received;
-    }
-  }
 }

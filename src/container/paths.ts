@@ -39,6 +39,8 @@ export interface ContainerPaths {
   readonly config: string;
   readonly state: string;
   readonly log: string;
+  /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
+  readonly exit: string;
   readonly upper: string;
   readonly work: string;
   /** Where the container's root is mounted, in the container's own mount namespace only. */
@@ -55,6 +57,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     config: `${directory}/config.json`,
     state: `${directory}/state.json`,
     log: `${directory}/log`,
+    exit: `${directory}/exit`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     rootfs: `${directory}/rootfs`,

@@ -21,6 +21,8 @@ export interface ProgramContext {
   /** The terminal that becomes its standard streams. */
   readonly terminal?: Handle | undefined;
   readonly signalMask: Uint8Array;
+  /** Whether the kernel kills it when the process that made it ends. */
+  readonly diesWithSupervisor: boolean;
   readonly warn: (text: string) => void;
 }
 
@@ -48,8 +50,8 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   enterDirectory(plan.cwd);
   applyCapabilities(plan.capabilities);
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
-  // Changing ids has cleared it: the program dies with its supervisor.
-  prctl(PR.setPdeathsig, SIG.KILL);
+  // Changing ids has cleared it.
+  if (context.diesWithSupervisor) prctl(PR.setPdeathsig, SIG.KILL);
   if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
   const path = findProgram(plan);
   // What our caller left open to us is not the container's; our own descriptors are CLOEXEC from birth.

@@ -173,6 +173,7 @@ export function filesystemOf(fd: number, about = ""): { magic: number; flags: nu
 
 export const MAGIC = {
   proc: 0x9fa0,
+  devpts: 0x1cd1,
   sysfs: 0x62656572,
   tmpfs: 0x01021994,
   cgroup: 0x27e0eb,

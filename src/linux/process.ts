@@ -14,6 +14,7 @@ export const CLONE = {
   files: 0x400,
   pidfd: 0x1000,
   vfork: 0x4000,
+  parent: 0x8000,
   newMount: 0x20000,
   newCgroup: 0x2000000,
   newUts: 0x4000000,
@@ -55,7 +56,8 @@ export function fork(flags = 0, cgroupFd?: number): Child | undefined {
   const args = cloneArgs.encode({
     flags: flags + CLONE.pidfd + (cgroupFd === undefined ? 0 : CLONE.intoCgroup),
     pidfd: addressOf(pidfd),
-    exitSignal: SIGCHLD,
+    // A sibling (CLONE_PARENT) ends with the signal that we would end with.
+    exitSignal: (flags & CLONE.parent) === 0 ? SIGCHLD : 0,
     cgroup: cgroupFd ?? 0,
   });
   const pid = call("clone3", "", args, cloneArgs.size);

@@ -1,0 +1,101 @@
+/**
+ * Undoing a container, from what its state says: at its end, after a failure, and after its supervisor died half way.
+ * Every step may have been done before, or never; each is idempotent.
+ */
+import { destroyCgroup } from "../cgroup/apply.ts";
+import { wallClockMs } from "../linux/clock.ts";
+import { isErrno } from "../linux/error.ts";
+import { lock } from "../linux/flock.ts";
+import { O_DIRECTORY, O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
+import { openPidfd, sendSignal } from "../linux/process.ts";
+import { SIG } from "../linux/signal.ts";
+import { waitReadable } from "../linux/poll.ts";
+import { detachNetwork } from "../network/attach.ts";
+import type { Emit } from "./events.ts";
+import { containerPaths, type StateRoot } from "./paths.ts";
+import { type ContainerState, isRunning, listIds, lockDirectory, readState, releaseName, writeState } from "./state.ts";
+
+/** How long a killed process is waited for: far more than a kernel needs. */
+const KILL_TIMEOUT_MS = 10_000;
+/** 128 and SIGKILL: the kernel kills a container with its supervisor. */
+const KILLED_WITH_SUPERVISOR = 137;
+
+/** Ends the container's first process, and with it all others, if it still runs. */
+export function killContainer(state: ContainerState): void {
+  const { init } = state;
+  if (init === undefined || !isRunning(init)) return;
+  using pidfd = openPidfd(init.pid);
+  // Between the two looks the pid may have become somebody else's: the descriptor names one process for good.
+  if (pidfd === undefined || !isRunning(init)) return;
+  sendSignal(pidfd.fd, SIG.KILL);
+  waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
+}
+
+/** Gives back all of the kernel's that the container has: processes, links, rules, leases, cgroups. */
+export function releaseResources(root: StateRoot, state: ContainerState, emit: Emit = () => {}): void {
+  killContainer(state);
+  if (state.network !== undefined && detachNetwork(state.network, root.networks)) emit({ kind: "network-removed" });
+  if (state.cgroupPath !== undefined) {
+    destroyCgroup(state.cgroupPath);
+    emit({ kind: "cgroup-removed" });
+  }
+}
+
+/** Removes what is on disk of a container whose resources have been released. */
+export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
+  const { directory } = containerPaths(root, state.id);
+  if (state.name !== state.id) releaseName(root, state.name, state.id);
+  removeTree(directory);
+}
+
+/** Finishes a container whose supervisor is gone; the caller has its lock. */
+function recover(root: StateRoot, id: string): void {
+  const state = readState(root, id);
+  if (state === undefined) {
+    // The directory was made, and its maker died before it did anything else.
+    removeFiles(root, { id, name: id });
+    return;
+  }
+  if (state.status === "exited") return;
+  releaseResources(root, state);
+  const wasStarted = state.status === "running";
+  if (state.removeAtEnd || !wasStarted) {
+    removeFiles(root, state);
+    return;
+  }
+  const { init: _, network: __, ...rest } = state;
+  writeState(
+    root,
+    { ...rest, status: "exited", exit: { code: KILLED_WITH_SUPERVISOR, outOfMemory: false, finishedMs: wallClockMs() } },
+    { durable: true },
+  );
+}
+
+/** Finishes what the supervisor of one container left half done, if it is gone. Returns whether it is gone. */
+export function reconcile(root: StateRoot, id: string): boolean {
+  using held = lockDirectory(containerPaths(root, id).directory);
+  if (held !== undefined) {
+    recover(root, id);
+    return true;
+  }
+  const state = readState(root, id);
+  // A dead supervisor's lock is held for a moment more by the child that is about to die with it.
+  if (state === undefined || state.status === "exited" || isRunning(state.supervisor)) return false;
+  waitForLock(containerPaths(root, id).directory);
+  return reconcile(root, id);
+}
+
+/** Waits until nobody supervises the container any more. */
+export function waitForLock(directory: string): void {
+  try {
+    using handle = openHost(directory, O_RDONLY | O_DIRECTORY);
+    lock(handle.fd, directory);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/** Finishes whatever died half way, of all containers. */
+export function reconcileAll(root: StateRoot): void {
+  for (const id of listIds(root)) reconcile(root, id);
+}

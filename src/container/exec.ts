@@ -1,0 +1,137 @@
+/**
+ * Another program in a running container. A child enters the container's namespaces and makes the program's process there as
+ * our own child (CLONE_PARENT), so that it is waited for and signalled as a container's first process is.
+ */
+import { addProcess, openForClone } from "../cgroup/apply.ts";
+import { Failure } from "../failure.ts";
+import { flagOf } from "../isolation/namespaces.ts";
+import { call } from "../linux/error.ts";
+import { type Handle, placeAt } from "../linux/fd.ts";
+import { type Child, CLONE, exit, fork, openPidfd, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
+import { O_DIRECTORY, openInRoot } from "../linux/rootpath.ts";
+import { SIG } from "../linux/signal.ts";
+import { socketPair } from "../linux/socket.ts";
+import { filesystemOf, MAGIC } from "../linux/mount.ts";
+import { openPty } from "../linux/tty.ts";
+import type { ProcessPlan } from "../plan/plan.ts";
+import type { NamespaceType, Spec } from "../spec/config.ts";
+import { awaitReport, type Order, receive, send } from "./channel.ts";
+import { reportFailure } from "./init.ts";
+import { becomeProgram } from "./program.ts";
+import { type ContainerState, isRunning } from "./state.ts";
+
+export interface ExecRequest {
+  readonly state: ContainerState;
+  readonly spec: Spec;
+  readonly process: ProcessPlan;
+  readonly detached: boolean;
+  readonly streams: readonly [number, number, number];
+  readonly signalMask: Uint8Array;
+  readonly warn: (text: string) => void;
+}
+
+export interface Executed {
+  readonly child: Child;
+  readonly terminal: Handle | undefined;
+}
+
+/** The namespaces that a container has of its own or shares with another: those that exec enters. */
+function namespacesOf(spec: Spec): NamespaceType[] {
+  return (spec.linux?.namespaces ?? []).map(({ type }) => type);
+}
+
+/** Runs a program in the container. Throws a Failure if it could not be started. */
+export function execute(request: ExecRequest): Executed {
+  const { state, spec } = request;
+  const init = state.init;
+  using pidfd = init === undefined ? undefined : openPidfd(init.pid);
+  if (state.status !== "running" || pidfd === undefined || !isRunning(init)) {
+    throw new Failure(`container '${state.name}' is not running`, { hint: "'mycontainer ps -a' shows what became of it" });
+  }
+  const [ours, theirs] = socketPair();
+  using own = ours;
+  using cgroupFd = openForClone(state.cgroupPath);
+  prctl(PR.setDumpable, 0);
+  const entering = fork(0, cgroupFd?.fd);
+  if (entering === undefined) {
+    ours.close();
+    enter(request, pidfd.fd, namespacesOf(spec), theirs.fd);
+  }
+  theirs.close();
+  try {
+    if (cgroupFd === undefined) addProcess(state.cgroupPath, entering.pid);
+    send(own.fd, { say: "grouped" });
+    return awaitProgram(request, own.fd);
+  } catch (error) {
+    sendSignal(entering.pidfd.fd, SIG.KILL);
+    throw error;
+  } finally {
+    waitFor(entering);
+    entering.pidfd.close();
+  }
+}
+
+function awaitProgram(request: ExecRequest, socketFd: number): Executed {
+  const entered = awaitReport(socketFd, "entered", request.warn);
+  const pidfd = entered?.fds[0];
+  if (entered === undefined || pidfd === undefined) throw new Failure("the container ended while it was entered");
+  const child: Child = { pid: entered.message.pid, pidfd };
+  try {
+    const terminal = request.process.terminal ? awaitReport(socketFd, "terminal", request.warn)?.fds[0] : undefined;
+    awaitReport(socketFd, "end", request.warn);
+    return { child, terminal };
+  } catch (error) {
+    sendSignal(pidfd.fd, SIG.KILL);
+    waitFor(child);
+    pidfd.close();
+    throw error;
+  }
+}
+
+/** Enters the container, makes the program's process there, and ends. */
+function enter(request: ExecRequest, pidfd: number, types: readonly NamespaceType[], socketFd: number): never {
+  try {
+    prctl(PR.setPdeathsig, SIG.KILL);
+    if (receive<Order>(socketFd)?.message.say !== "grouped") exit(1);
+    setns(
+      pidfd,
+      types.reduce((flags, type) => flags + flagOf(type), 0),
+    );
+    const program = fork(CLONE.parent);
+    if (program === undefined) {
+      runProgram(request, socketFd);
+    }
+    send(socketFd, { say: "entered", pid: program.pid }, [program.pidfd.fd]);
+    exit(0);
+  } catch (error) {
+    reportFailure(socketFd, error);
+  }
+}
+
+function runProgram(request: ExecRequest, socketFd: number): never {
+  try {
+    let terminal: Handle | undefined;
+    if (request.process.terminal) {
+      using root = openInRoot(-100, "/", O_DIRECTORY);
+      using pts = openInRoot(root.fd, "/dev/pts", O_DIRECTORY);
+      if (filesystemOf(pts.fd).magic !== MAGIC.devpts) throw new Failure("the container has no /dev/pts for a terminal");
+      const pty = openPty(pts.fd);
+      send(socketFd, { say: "terminal" }, [pty.master.fd]);
+      pty.master.close();
+      terminal = pty.slave;
+    } else {
+      request.streams.forEach((fd, index) => {
+        placeAt(fd, index);
+      });
+    }
+    call("umask", "", 0);
+    becomeProgram(request.process, {
+      terminal,
+      signalMask: request.signalMask,
+      diesWithSupervisor: !request.detached,
+      warn: (text) => send(socketFd, { say: "warning", text }),
+    });
+  } catch (error) {
+    reportFailure(socketFd, error);
+  }
+}

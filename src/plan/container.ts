@@ -1,0 +1,88 @@
+/**
+ * OCI config + what the host is like -> the plan of a container. Pure.
+ */
+import type { CgroupPlan } from "../cgroup/plan.ts";
+import { Failure } from "../failure.ts";
+import { planNamespaces } from "../isolation/namespaces.ts";
+import { type CgroupView, planRoot } from "../isolation/plan-root.ts";
+import type { RootStep } from "../isolation/root-steps.ts";
+import type { NetworkPlan } from "../network/plan.ts";
+import type { Spec } from "../spec/config.ts";
+import type { Plan, ProcessPlan, RootSource, SeccompPlan } from "./plan.ts";
+
+export interface PlanContext {
+  readonly id: string;
+  readonly root: RootSource;
+  readonly cgroup: CgroupPlan | undefined;
+  readonly cgroupView: CgroupView;
+  readonly network: NetworkPlan;
+  /** Whether our own init is the first process. */
+  readonly init: boolean;
+  readonly seccomp: SeccompPlan;
+}
+
+/** What of the specification can not be done here is an error and never silently passed over. */
+function refuseTheImpossible(spec: Spec): void {
+  const refused: [present: boolean, field: string][] = [
+    [Object.values(spec.hooks ?? {}).some((list) => (list?.length ?? 0) > 0), "hooks"],
+    [spec.linux?.intelRdt !== undefined, "linux.intelRdt"],
+    [spec.linux?.personality !== undefined, "linux.personality"],
+    [spec.linux?.timeOffsets !== undefined, "linux.timeOffsets"],
+    [spec.linux?.netDevices !== undefined, "linux.netDevices"],
+    [spec.linux?.memoryPolicy !== undefined, "linux.memoryPolicy"],
+    [spec.linux?.mountLabel !== undefined && spec.linux.mountLabel !== "", "linux.mountLabel"],
+    [spec.process?.scheduler !== undefined, "process.scheduler"],
+    [spec.process?.ioPriority !== undefined, "process.ioPriority"],
+    [(spec.mounts ?? []).some((mount) => (mount.uidMappings?.length ?? 0) > 0), "mounts[].uidMappings"],
+  ];
+  const found = refused.find(([present]) => present);
+  if (found !== undefined) throw new Failure(`config.json: '${found[1]}' is not supported`);
+}
+
+export function planContainer(spec: Spec, context: PlanContext): Plan {
+  refuseTheImpossible(spec);
+  if (spec.process === undefined) throw new Failure("config.json: 'process' is missing");
+  const namespaces = planNamespaces(spec.linux?.namespaces ?? []);
+  const isUserNamespace = namespaces.create.includes("user");
+  const { cwd, user } = spec.process;
+  const workingDirectory: RootStep = { do: "directory", path: cwd, mode: 0o755, uid: user.uid, gid: user.gid };
+  return {
+    id: context.id,
+    root: context.root,
+    readonlyRoot: spec.root?.readonly === true,
+    namespaces,
+    network: context.network,
+    rootSteps: [
+      ...planRoot(spec, { cgroupView: context.cgroupView, userNamespace: isUserNamespace }),
+      ...(cwd === "/" ? [] : [workingDirectory]),
+    ],
+    sysctls: spec.linux?.sysctl ?? {},
+    process: planProcess(spec, context.init, context.seccomp),
+    ...(isUserNamespace ? { idMaps: { uids: spec.linux?.uidMappings ?? [], gids: spec.linux?.gidMappings ?? [] } } : {}),
+    ...(context.cgroup === undefined ? {} : { cgroup: context.cgroup }),
+    ...(spec.hostname === undefined ? {} : { hostname: spec.hostname }),
+    ...(spec.domainname === undefined ? {} : { domainname: spec.domainname }),
+  };
+}
+
+/** What the program is to be: of the container's first one, and (with changes) of those that exec adds. */
+export function planProcess(spec: Spec, init: boolean, seccomp: SeccompPlan): ProcessPlan {
+  const { process } = spec;
+  if (process === undefined) throw new Failure("config.json: 'process' is missing");
+  if (!process.cwd.startsWith("/")) throw new Failure(`working directory '${process.cwd}' is not an absolute path`);
+  return {
+    args: process.args ?? [],
+    env: process.env ?? [],
+    cwd: process.cwd,
+    user: process.user,
+    terminal: process.terminal === true,
+    init,
+    capabilities: process.capabilities ?? {},
+    noNewPrivileges: process.noNewPrivileges === true,
+    rlimits: process.rlimits ?? [],
+    seccomp,
+    ...(process.oomScoreAdj === undefined ? {} : { oomScoreAdj: process.oomScoreAdj }),
+    ...(process.apparmorProfile === undefined ? {} : { apparmorProfile: process.apparmorProfile }),
+    ...(process.selinuxLabel === undefined ? {} : { selinuxLabel: process.selinuxLabel }),
+  };
+}
