@@ -18,7 +18,8 @@ import { type ContainerState, isRunning, lockDirectory, readState } from "./stat
 export function currentState(root: StateRoot, id: string): ContainerState {
   reconcile(root, id);
   const state = readState(root, id);
-  if (state === undefined) throw new Failure(`container '${id}' is gone`, { hint: "'mycontainer ps -a' lists those that there are" });
+  if (state === undefined)
+    throw new Failure(`container '${id}' is gone`, { hint: "'mycontainer ps -a' lists those that there are" });
   return state;
 }
 
@@ -33,7 +34,8 @@ function openInit(state: ContainerState): Handle | undefined {
 
 function signalNumber(text: string): number {
   const number = parseSignal(text);
-  if (number === undefined) throw new Failure(`unknown signal '${text}'`, { hint: "use a name or a number, as in TERM or 15" });
+  if (number === undefined)
+    throw new Failure(`unknown signal '${text}'`, { hint: "use a name or a number, as in TERM or 15" });
   return number;
 }
 
@@ -78,7 +80,9 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
   }
   if (state !== undefined && state.status !== "exited") {
     if (!options.force) {
-      throw new Failure(`container '${state.name}' is running`, { hint: `stop it first, or use 'mycontainer rm --force ${state.name}'` });
+      throw new Failure(`container '${state.name}' is running`, {
+        hint: `stop it first, or use 'mycontainer rm --force ${state.name}'`,
+      });
     }
     using init = openInit(state);
     if (init !== undefined) sendSignal(init.fd, SIG.KILL);
@@ -109,6 +113,7 @@ export function waitContainer(root: StateRoot, id: string): number {
     if (!isErrno(error, "ENOENT")) throw error;
   }
   const ended = readState(root, id)?.exit;
-  if (ended === undefined) throw new Failure(`container '${state.name}' was removed before its exit code could be seen`);
+  if (ended === undefined)
+    throw new Failure(`container '${state.name}' was removed before its exit code could be seen`);
   return ended.code;
 }

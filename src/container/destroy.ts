@@ -7,9 +7,9 @@ import { wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import { lock } from "../linux/flock.ts";
 import { O_DIRECTORY, O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
+import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
-import { waitReadable } from "../linux/poll.ts";
 import { detachNetwork } from "../network/attach.ts";
 import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
@@ -66,7 +66,11 @@ function recover(root: StateRoot, id: string): void {
   const { init: _, network: __, ...rest } = state;
   writeState(
     root,
-    { ...rest, status: "exited", exit: { code: KILLED_WITH_SUPERVISOR, outOfMemory: false, finishedMs: wallClockMs() } },
+    {
+      ...rest,
+      status: "exited",
+      exit: { code: KILLED_WITH_SUPERVISOR, outOfMemory: false, finishedMs: wallClockMs() },
+    },
     { durable: true },
   );
 }

@@ -7,11 +7,11 @@ import { Failure } from "../failure.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { call } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
+import { filesystemOf, MAGIC } from "../linux/mount.ts";
 import { type Child, CLONE, exit, fork, openPidfd, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
 import { O_DIRECTORY, openInRoot } from "../linux/rootpath.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
-import { filesystemOf, MAGIC } from "../linux/mount.ts";
 import { openPty } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType, Spec } from "../spec/config.ts";
@@ -46,7 +46,9 @@ export function execute(request: ExecRequest): Executed {
   const init = state.init;
   using pidfd = init === undefined ? undefined : openPidfd(init.pid);
   if (state.status !== "running" || pidfd === undefined || !isRunning(init)) {
-    throw new Failure(`container '${state.name}' is not running`, { hint: "'mycontainer ps -a' shows what became of it" });
+    throw new Failure(`container '${state.name}' is not running`, {
+      hint: "'mycontainer ps -a' shows what became of it",
+    });
   }
   const [ours, theirs] = socketPair();
   using own = ours;
@@ -114,7 +116,8 @@ function runProgram(request: ExecRequest, socketFd: number): never {
     if (request.process.terminal) {
       using root = openInRoot(-100, "/", O_DIRECTORY);
       using pts = openInRoot(root.fd, "/dev/pts", O_DIRECTORY);
-      if (filesystemOf(pts.fd).magic !== MAGIC.devpts) throw new Failure("the container has no /dev/pts for a terminal");
+      if (filesystemOf(pts.fd).magic !== MAGIC.devpts)
+        throw new Failure("the container has no /dev/pts for a terminal");
       const pty = openPty(pts.fd);
       send(socketFd, { say: "terminal" }, [pty.master.fd]);
       pty.master.close();

@@ -14,6 +14,7 @@ import type { Handle } from "../linux/fd.ts";
 import { ATTR, MS, mount } from "../linux/mount.ts";
 import { CLONE, exit, PR, prctl, setGroups, setIds, setns, unshare } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
+import { setTitle } from "../linux/title.ts";
 import { describeStep } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
@@ -57,6 +58,7 @@ export function runInit(context: InitContext): never {
   const { socketFd } = context;
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
+    if (context.plan.process.init) setTitle("mycontainer-init");
     enterNamespaces(context);
     using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources);
     makeRoot(context, root);

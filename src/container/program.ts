@@ -16,6 +16,7 @@ import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
+import { stayAsInit } from "./reaper.ts";
 
 export interface ProgramContext {
   /** The terminal that becomes its standard streams. */
@@ -36,23 +37,22 @@ const [ENOENT, EACCES, ENOEXEC, ENOTDIR, ELOOP] = [2, 13, 8, 20, 40];
 
 /** Becomes the program of the plan, or throws a Failure that says why not. */
 export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never {
+  if (plan.init) {
+    stayAsInit(() => {
+      giveUpPrivileges(plan);
+      if (plan.noNewPrivileges) installSeccomp(plan);
+    });
+  }
   setsid();
   // A session keyring of its own: the caller's keys are not the container's. Kernels without keyrings have none to hide.
   attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
   if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid, plan.user.gid);
   for (const warning of applyRlimits(plan.rlimits)) context.warn(warning);
-  // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
-  if (!plan.noNewPrivileges) installSeccomp(plan);
-  dropBoundingSet(plan.capabilities.bounding ?? []);
-  prctl(PR.setKeepcaps, 1);
-  setGroups(plan.user.additionalGids ?? []);
-  setIds(plan.user.uid, plan.user.gid);
+  giveUpPrivileges(plan);
   enterDirectory(plan.cwd);
-  applyCapabilities(plan.capabilities);
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.
   if (context.diesWithSupervisor) prctl(PR.setPdeathsig, SIG.KILL);
-  if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
   const path = findProgram(plan);
   // What our caller left open to us is not the container's; our own descriptors are CLOEXEC from birth.
   cloexecFrom(FIRST_OTHER_FD);
@@ -60,6 +60,18 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   if (plan.noNewPrivileges) installSeccomp(plan);
   restoreMask(context.signalMask);
   throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
+}
+
+/** Gives up what the plan does not leave, in the order that each step still has the privilege that it needs. */
+function giveUpPrivileges(plan: ProcessPlan): void {
+  // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
+  if (!plan.noNewPrivileges) installSeccomp(plan);
+  dropBoundingSet(plan.capabilities.bounding ?? []);
+  prctl(PR.setKeepcaps, 1);
+  setGroups(plan.user.additionalGids ?? []);
+  setIds(plan.user.uid, plan.user.gid);
+  applyCapabilities(plan.capabilities);
+  if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
 }
 
 function useTerminal(terminal: Handle, uid: number, gid: number): void {

@@ -4,7 +4,7 @@
 import { decode } from "../linux/door.ts";
 import { attempt, call } from "../linux/error.ts";
 import type { EventLoop } from "../linux/eventloop.ts";
-import { callForHandle, Handle } from "../linux/fd.ts";
+import { callForHandle, type Handle } from "../linux/fd.ts";
 import { exists, O_RDONLY, openHost, statusOf } from "../linux/hostpath.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { concat } from "../linux/struct.ts";
@@ -67,7 +67,11 @@ export function* readLog(path: string): Generator<LogRecord> {
 }
 
 /** Tells every record of a log, those that are there and those that come, until `ended` is readable (a lock's or a process's end). */
-export function followLog(path: string, loop: EventLoop, take: (record: LogRecord) => void): Disposable & { drain(): void } {
+export function followLog(
+  path: string,
+  loop: EventLoop,
+  take: (record: LogRecord) => void,
+): Disposable & { drain(): void } {
   for (let age = DEFAULT_LOG_LIMITS.maxFiles - 1; age > 0; age--) {
     if (!exists(rotatedPath(path, age))) continue;
     using file = openHost(rotatedPath(path, age), O_RDONLY);

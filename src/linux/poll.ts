@@ -1,8 +1,9 @@
 /**
  * Waiting for one descriptor: poll(2).
  */
-import { attempt } from "./error.ts";
+
 import { monotonicMs, timespec } from "./clock.ts";
+import { attempt } from "./error.ts";
 
 const POLLIN = 1;
 
@@ -15,7 +16,10 @@ export function waitReadable(fd: number, timeoutMs: number): boolean {
   view.setInt16(4, POLLIN, true);
   for (;;) {
     const leftMs = Math.max(0, deadline - monotonicMs());
-    const wait = timespec.encode({ seconds: Math.floor(leftMs / 1000), nanoseconds: Math.floor((leftMs % 1000) * 1e6) });
+    const wait = timespec.encode({
+      seconds: Math.floor(leftMs / 1000),
+      nanoseconds: Math.floor((leftMs % 1000) * 1e6),
+    });
     const result = attempt("ppoll", poll, 1, wait, null, 8);
     if (result > 0) return true;
     if (monotonicMs() >= deadline) return false;

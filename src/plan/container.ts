@@ -58,7 +58,9 @@ export function planContainer(spec: Spec, context: PlanContext): Plan {
     ],
     sysctls: spec.linux?.sysctl ?? {},
     process: planProcess(spec, context.init, context.seccomp),
-    ...(isUserNamespace ? { idMaps: { uids: spec.linux?.uidMappings ?? [], gids: spec.linux?.gidMappings ?? [] } } : {}),
+    ...(isUserNamespace
+      ? { idMaps: { uids: spec.linux?.uidMappings ?? [], gids: spec.linux?.gidMappings ?? [] } }
+      : {}),
     ...(context.cgroup === undefined ? {} : { cgroup: context.cgroup }),
     ...(spec.hostname === undefined ? {} : { hostname: spec.hostname }),
     ...(spec.domainname === undefined ? {} : { domainname: spec.domainname }),
