@@ -4,7 +4,7 @@
  */
 import { attempt } from "../linux/error.ts";
 import { EventLoop } from "../linux/eventloop.ts";
-import { type Ending, exit, exitCodeOf, fork, kill, reapAny } from "../linux/process.ts";
+import { type Ending, exit, exitCodeOf, fork, kill, PR, prctl, reapAny } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, nextSignal, SIG, signalDescriptor } from "../linux/signal.ts";
 
 /**
@@ -19,6 +19,8 @@ export function stayAsInit(confine: () => void): void {
   // The program is the one that has the streams, and tells what becomes of it: what is held open here would never end.
   attempt("close_range", 0, 0xffffffff, 0);
   confine();
+  // Changing ids has cleared it.
+  prctl(PR.setPdeathsig, SIG.KILL);
   using loop = new EventLoop();
   using descriptor = signalDescriptor(signals);
   let ending: Ending | undefined;
