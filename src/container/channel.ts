@@ -22,6 +22,8 @@ export type Report =
   | { readonly say: "rooted" }
   /** From the process that entered a container for exec: its child, whose pidfd comes with it, is the program. */
   | { readonly say: "entered"; readonly pid: number }
+  /** From a monitor: the container runs. */
+  | { readonly say: "running"; readonly id: string }
   /** From that child, with its terminal's master. */
   | { readonly say: "terminal" }
   | { readonly say: "failed"; readonly message: string; readonly hint?: string; readonly exitCode: number };

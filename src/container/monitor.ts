@@ -18,9 +18,13 @@ import { supervise } from "./supervise.ts";
 
 /**
  * Forks a monitor, which makes the container by `make` and, when it runs, stays with `stay`.
- * Returns in the command's process, when the container runs; throws what kept it from running.
+ * Returns the container's id in the command's process, when it runs; throws what kept it from running.
  */
-export function inMonitor<T>(make: () => T, stay: (made: T) => void, warn: (text: string) => void): void {
+export function inMonitor<T extends { readonly id: string }>(
+  make: () => T,
+  stay: (made: T) => void,
+  warn: (text: string) => void,
+): string {
   const [ours, theirs] = socketPair();
   const monitor = fork();
   if (monitor === undefined) {
@@ -29,7 +33,7 @@ export function inMonitor<T>(make: () => T, stay: (made: T) => void, warn: (text
       setsid();
       const made = make();
       leaveTerminal();
-      send(theirs.fd, { say: "rooted" });
+      send(theirs.fd, { say: "running", id: made.id });
       theirs.close();
       stay(made);
     } catch (error) {
@@ -41,7 +45,9 @@ export function inMonitor<T>(make: () => T, stay: (made: T) => void, warn: (text
   theirs.close();
   using _ours = ours;
   monitor.pidfd.close();
-  if (awaitReport(ours.fd, "rooted", warn) === undefined) throw new Failure("the container's supervisor ended");
+  const running = awaitReport(ours.fd, "running", warn);
+  if (running === undefined) throw new Failure("the container's supervisor ended");
+  return running.message.id;
 }
 
 /** From here on nobody's terminal, pipe or directory is held open. */

@@ -1,0 +1,173 @@
+/**
+ * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
+ */
+import { oomKills } from "../cgroup/stats.ts";
+import { monotonicMs, wallClockMs } from "../linux/clock.ts";
+import { isErrno } from "../linux/error.ts";
+import { EventLoop } from "../linux/eventloop.ts";
+import type { Handle } from "../linux/fd.ts";
+import { O_WRONLY, openHost } from "../linux/hostpath.ts";
+import { writeAll } from "../linux/io.ts";
+import { type Ending, exitCodeOf } from "../linux/process.ts";
+import { blockExactly, forwardableSignals, restoreMask } from "../linux/signal.ts";
+import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
+import type { Emit } from "./events.ts";
+import { type Launched, launch } from "./launch.ts";
+import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
+import type { RunOptions } from "./options.ts";
+import { containerPaths, type StateRoot } from "./paths.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
+import { connectTerminal, plainStreams } from "./streams.ts";
+import { supervise } from "./supervise.ts";
+
+/** A container whose program runs, and what its supervisor holds of it. */
+interface Running extends Launched {
+  readonly prepared: Prepared;
+  readonly state: ContainerState;
+  readonly startedAtMs: number;
+}
+
+interface StartOptions {
+  readonly root: StateRoot;
+  readonly prepared: Prepared;
+  readonly emit: Emit;
+  readonly startMs: number;
+  readonly signalMask: Uint8Array;
+  readonly streams: readonly [number, number, number];
+  readonly ownHandles: readonly Handle[];
+}
+
+/** Makes the container and lets its program go; undoes everything if that does not come to its end. */
+function start(options: StartOptions): Running {
+  const { root, prepared, emit } = options;
+  let state = prepared.state;
+  const durable = !state.removeAtEnd;
+  try {
+    const launched = launch(
+      {
+        plan: prepared.plan,
+        emit,
+        networksDirectory: root.networks,
+        signalMask: options.signalMask,
+        streams: options.streams,
+        ownHandles: [prepared.lock, ...prepared.portHandles, ...options.ownHandles],
+        born: (pid) => {
+          const init = nameProcess(pid);
+          if (init !== undefined) state = { ...state, init };
+        },
+      },
+      prepared.rootMount,
+    );
+    state = { ...state, status: "running", startedMs: wallClockMs() };
+    writeState(root, state, { durable });
+    emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
+    return { ...launched, prepared, state, startedAtMs: monotonicMs() };
+  } catch (error) {
+    discard(root, prepared, state);
+    throw error;
+  }
+}
+
+/** Undoes a container that did not come to run. */
+function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
+  releaseResources(root, state);
+  removeFiles(root, state);
+  for (const port of prepared.portHandles) port.close();
+  prepared.lock.close();
+}
+
+/** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
+function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
+  const { state, prepared } = running;
+  const outOfMemory = ending.kind === "killed" && state.cgroupPath !== undefined && oomKills(state.cgroupPath) > 0;
+  const exit: Exit = { code: exitCodeOf(ending), outOfMemory, finishedMs: wallClockMs() };
+  emit({ kind: "cleaning" });
+  releaseResources(root, state, emit);
+  for (const port of prepared.portHandles) port.close();
+  tellWaiting(root, state, exit.code);
+  if (state.removeAtEnd) {
+    removeFiles(root, state);
+    emit({ kind: "rootfs-removed" });
+  } else {
+    const { init: _init, network: _network, ...rest } = state;
+    writeState(root, { ...rest, status: "exited", exit }, { durable: true });
+  }
+  emit({ kind: "stopped", uptimeMs: monotonicMs() - running.startedAtMs, outOfMemory, code: exit.code });
+  prepared.lock.close();
+  return exit.code;
+}
+
+/** Leaves the exit code for whoever waits for it (container/control.ts, waitContainer). */
+function tellWaiting(root: StateRoot, state: ContainerState, code: number): void {
+  const path = containerPaths(root, state.id).exit;
+  try {
+    using file = openHost(path, O_WRONLY);
+    writeAll(file.fd, String(code), path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/** Runs a container in the foreground. Returns its exit code. */
+export function runForeground(root: StateRoot, options: RunOptions, emit: Emit, startMs: number): number {
+  const signals = forwardableSignals();
+  const signalMask = blockExactly(signals);
+  const prepared = prepare(root, options, emit);
+  using loop = new EventLoop();
+  using streams = plainStreams();
+  const running = start({ root, prepared, emit, startMs, signalMask, streams: streams.fds, ownHandles: [] });
+  const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
+  let ending: Ending;
+  if (running.terminal === undefined) {
+    streams.started(loop);
+    reconcileAll(root);
+    ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
+    streams.finish();
+  } else {
+    using session = connectTerminal(loop, running.terminal, options.interactive);
+    reconcileAll(root);
+    ending = supervise({
+      child: running.child,
+      loop,
+      signals,
+      forward: options.sigProxy,
+      resized: () => session.resize(),
+      ...timeout,
+    });
+    session.finish();
+  }
+  running.child.pidfd.close();
+  const code = finish(root, running, ending, emit);
+  restoreMask(signalMask);
+  return code;
+}
+
+/** Runs a container in the background. Returns its id, once its program runs. */
+export function runDetached(root: StateRoot, options: RunOptions, emit: Emit, startMs: number): string {
+  const signals = forwardableSignals();
+  const signalMask = blockExactly(signals);
+  return inMonitor(
+    () => {
+      const prepared = prepare(root, options, emit);
+      const streams = loggedStreams();
+      const ownHandles = streams.sources.map(({ from }) => from);
+      const running = start({ root, prepared, emit, startMs, signalMask, streams: streams.fds, ownHandles });
+      streams.started();
+      return { running, streams, id: prepared.state.id };
+    },
+    ({ running, streams }) => {
+      using _streams = streams;
+      const { terminal, child, state } = running;
+      const sources =
+        terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
+      reconcileAll(root);
+      const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
+        signals,
+        ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),
+      });
+      finish(root, running, ending, () => {});
+    },
+    (text) => emit({ kind: "warning", text }),
+  );
+}
