@@ -188,8 +188,9 @@ export async function openEngine(): Promise<Engine> {
     close: async () => rmSync(directory, { recursive: true, force: true }),
   };
   const first = await engine.call(["run", "--rm", "busybox", "true"]);
-  if (first.status !== 0) throw new Error(`the first container ended with ${first.status}: ${first.stderr}`);
-  return engine;
+  if (first.status === 0) return engine;
+  await engine.close();
+  throw new Error(`the first container ended with ${first.status}: ${first.stderr}`);
 }
 
 let shared: Promise<Engine> | undefined;

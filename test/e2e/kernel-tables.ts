@@ -101,7 +101,7 @@ function processes(roots: Roots): Process[] {
 }
 
 function files(roots: Roots): string[] {
-  return Object.entries(roots).flatMap(([label, directory]) => {
+  return Object.entries({ root: roots.root, run: roots.run }).flatMap(([label, directory]) => {
     const entries = unlessGone(() => readdirSync(directory, { recursive: true, withFileTypes: true })) ?? [];
     return entries
       .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
