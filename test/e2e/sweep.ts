@@ -1,0 +1,124 @@
+/**
+ * Kills a command at its system calls, one after another, and looks at what is left after one next command
+ * (test/tools/killsweep.c does the killing).
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Engine, MYCONTAINER, start } from "./harness.ts";
+import { kernelTables, leaksSince } from "./kernel-tables.ts";
+
+const SOURCE = fileURLToPath(new URL("../tools/killsweep.c", import.meta.url));
+const COMMAND_TIMEOUT_SECONDS = 20;
+const CALL_TIMEOUT_MS = 60_000;
+
+/** What killsweep reports; see there. */
+export type Report = {
+  acted: boolean;
+  process: number;
+  call: number;
+  phase: "entry" | "exit";
+  running: number;
+  processes: { name: string; calls: number }[];
+  exit: number;
+  signal: number;
+  timeout: boolean;
+};
+
+export type Sweep = {
+  /** The arguments of mycontainer. */
+  command: string[];
+  /** Whose calls are counted: those of all processes, or of the N-th that was born (1 is the command itself). */
+  process: "all" | number;
+  at: "entry" | "exit";
+  /** What happens at the point: all processes are killed, only the one whose call it is, or the call fails with an errno. */
+  act: { kill: "all" | "one" } | { inject: number };
+  /** At most so many points, evenly spread; undefined for every one. */
+  pointsMost?: number;
+  /** Commands after which nothing may be left, and which have to succeed. */
+  next: string[][];
+};
+
+export type Finding = { point: number; report: Report; problems: string[] };
+export type Result = { points: number; total: number; findings: Finding[] };
+
+/** Compiles the tool into the engine's directory. */
+export function compileKillsweep(engine: Engine): string {
+  const program = join(engine.directory, "killsweep");
+  execFileSync("gcc", ["-std=gnu11", "-O2", "-Wall", "-o", program, SOURCE], { stdio: "inherit" });
+  return program;
+}
+
+/** 1 to `total`, or at most `most` of them, evenly spread, with the first and the last. */
+export function pointsOf(total: number, most: number | undefined): number[] {
+  if (most === undefined || total <= most) return Array.from({ length: total }, (_, index) => index + 1);
+  return Array.from({ length: most }, (_, index) => 1 + Math.floor((index * (total - 1)) / (most - 1)));
+}
+
+async function trace(engine: Engine, program: string, sweep: Sweep, nth: number): Promise<Report> {
+  const out = join(engine.directory, "killsweep.json");
+  const action = "inject" in sweep.act ? ["--inject", String(sweep.act.inject)] : ["--kill", sweep.act.kill];
+  const options = ["--nth", nth, "--process", sweep.process, "--at", sweep.at, "--timeout", COMMAND_TIMEOUT_SECONDS];
+  const command = [
+    program,
+    ...options.map(String),
+    ...action,
+    "--leave",
+    "--out",
+    out,
+    "--",
+    MYCONTAINER,
+    ...sweep.command,
+  ];
+  const { status, stderr } = await start(engine.directory, command, { env: engine.env, timeoutMs: CALL_TIMEOUT_MS })
+    .ended;
+  if (status !== 0) throw new Error(`killsweep ended with ${status}: ${stderr}`);
+  return JSON.parse(readFileSync(out, "utf8")) as Report;
+}
+
+/** What is wrong with the end of the command itself. */
+function problemsOf(sweep: Sweep, report: Report): string[] {
+  const problems = report.timeout ? [`hung for ${COMMAND_TIMEOUT_SECONDS} s`] : [];
+  if ("inject" in sweep.act && report.signal !== 0) problems.push(`ended by signal ${report.signal}`);
+  return problems;
+}
+
+/**
+ * Goes through the points. Something left behind, or a next command that fails, is a finding; then the containers are removed by
+ * force and the sweep goes on from what is there.
+ */
+export async function runSweep(engine: Engine, sweep: Sweep): Promise<Result> {
+  const program = compileKillsweep(engine);
+  const counted = await trace(engine, program, sweep, 0);
+  const total =
+    sweep.process === "all"
+      ? counted.processes.reduce((sum, { calls }) => sum + calls, 0)
+      : (counted.processes[sweep.process - 1]?.calls ?? 0);
+  const findings: Finding[] = [];
+  let before = kernelTables(engine);
+  let points = 0;
+  for (const point of pointsOf(total, sweep.pointsMost)) {
+    const report = await trace(engine, program, sweep, point);
+    if (report.acted) points++;
+    const problems = problemsOf(sweep, report);
+    for (const command of sweep.next) {
+      const { status, stderr } = await engine.call(command);
+      if (status !== 0) problems.push(`${command.join(" ")}: ${status}: ${stderr.trim()}`);
+      problems.push(...(await leaksSince(before, engine)).map((leak) => `after ${command[0]}: ${leak}`));
+    }
+    if (problems.length === 0) continue;
+    findings.push({ point, report, problems });
+    const { stdout } = await engine.call(["ps", "-aq"]);
+    for (const id of stdout.split("\n").filter(Boolean)) await engine.call(["rm", "-f", id]);
+    before = kernelTables(engine);
+  }
+  return { points, total, findings };
+}
+
+/** A finding in a line or two. */
+export function describe({ point, report, problems }: Finding): string {
+  const name = report.processes[report.process - 1]?.name ?? "?";
+  const where = `point ${point}, ${report.phase} of system call ${report.call} of process ${report.process} (${name})`;
+  return `${where}\n    ${problems.join("\n    ")}`;
+}
