@@ -125,7 +125,7 @@ export function runForeground(root: StateRoot, options: RunOptions, emit: Emit, 
     ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
     streams.finish();
   } else {
-    using session = connectTerminal(loop, running.terminal, options.interactive);
+    using session = connectTerminal(loop, running.terminal, prepared.interactive);
     reconcileAll(root);
     ending = supervise({
       child: running.child,
