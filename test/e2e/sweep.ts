@@ -43,9 +43,9 @@ export type Sweep = {
 export type Finding = { point: number; report: Report; problems: string[] };
 export type Result = { points: number; total: number; findings: Finding[] };
 
-/** Compiles the tool into the engine's directory. */
-export function compileKillsweep(engine: Engine): string {
-  const program = join(engine.directory, "killsweep");
+/** Compiles the tool into a directory; its path. */
+export function compileKillsweep(directory: string): string {
+  const program = join(directory, "killsweep");
   execFileSync("gcc", ["-std=gnu11", "-O2", "-Wall", "-o", program, SOURCE], { stdio: "inherit" });
   return program;
 }
@@ -89,7 +89,7 @@ function problemsOf(sweep: Sweep, report: Report): string[] {
  * force and the sweep goes on from what is there.
  */
 export async function runSweep(engine: Engine, sweep: Sweep): Promise<Result> {
-  const program = compileKillsweep(engine);
+  const program = compileKillsweep(engine.directory);
   const counted = await trace(engine, program, sweep, 0);
   const total =
     sweep.process === "all"

@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -237,11 +238,10 @@ static void trace(void)
 	while (running() > 0) {
 		int status;
 		pid_t pid = waitpid(-1, &status, __WALL);
-		if (pid < 0 && errno == EINTR) {
-			if (timed_out)
-				kill_all();
+		if (timed_out)
+			kill_all();
+		if (pid < 0 && errno == EINTR)
 			continue;
-		}
 		if (pid < 0)
 			break; /* ECHILD: threads that an execve(2) has ended without a word */
 		struct process *process = find(pid);
@@ -295,7 +295,7 @@ int main(int argc, char **argv)
 		{"timeout", required_argument, 0, 't'}, {"leave", no_argument, 0, 'l'}, {0, 0, 0, 0},
 	};
 	int out = STDERR_FILENO, option;
-	unsigned timeout = 0;
+	long timeout = 0;
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (option) {
 		case 'n': nth = atol(optarg); break;
@@ -303,7 +303,7 @@ int main(int argc, char **argv)
 		case 'a': at_exit_of_call = strcmp(optarg, "exit") == 0; break;
 		case 'k': kill_one = strcmp(optarg, "one") == 0; break;
 		case 'i': injected_errno = atoi(optarg); break;
-		case 't': timeout = (unsigned)atoi(optarg); break;
+		case 't': timeout = atol(optarg); break;
 		case 'l': leave = true; break;
 		case 'o':
 			out = open(optarg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -320,7 +320,9 @@ int main(int argc, char **argv)
 	struct sigaction action = {.sa_handler = on_alarm}; /* no SA_RESTART: waitpid is to return */
 	sigaction(SIGALRM, &action, NULL);
 	start(argv + optind);
-	alarm(timeout);
+	/* Again and again: the first may come just before waitpid(2) waits. */
+	struct itimerval timer = {.it_value = {.tv_sec = timeout}, .it_interval = {.tv_usec = 100000}};
+	setitimer(ITIMER_REAL, &timer, NULL);
 	trace();
 	report(out);
 	return 0;
