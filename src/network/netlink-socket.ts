@@ -6,7 +6,15 @@
 import { attempt, call, KernelError } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { openNetlink } from "../linux/socket.ts";
-import { type Answer, type Batch, type Message, NLMSG_DONE, NLMSG_ERROR, parseAnswer, parseMessages } from "./netlink.ts";
+import {
+  type Answer,
+  type Batch,
+  type Message,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  parseAnswer,
+  parseMessages,
+} from "./netlink.ts";
 
 const SOL_NETLINK = 270;
 const NETLINK_EXT_ACK = 11;

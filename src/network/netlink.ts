@@ -58,7 +58,6 @@ export class Batch {
   #last = 0;
   #confirming: number | undefined;
   readonly #abouts: string[] = [];
-  readonly #strings = new Map<string, Uint8Array>();
 
   /** How many messages it holds; the first is number 0. */
   get count(): number {
@@ -160,13 +159,8 @@ export class Batch {
 
   /** A string with its NUL. */
   string(type: number, text: string): this {
-    // The same few names come over and over again.
-    let bytes = this.#strings.get(text);
-    if (bytes === undefined) {
-      bytes = utf8(text);
-      if (bytes.includes(0)) throw new TypeError("a netlink string cannot have a NUL byte");
-      this.#strings.set(text, bytes);
-    }
+    const bytes = utf8(text);
+    if (bytes.includes(0)) throw new TypeError("a netlink string cannot have a NUL byte");
     const at = this.#attribute(type, bytes.length + 1);
     this.#bytes.set(bytes, at);
     return this;
@@ -219,7 +213,8 @@ export function parseMessages(datagram: Uint8Array): Message[] {
   const messages: Message[] = [];
   for (let at = 0; at + MESSAGE_HEADER_BYTES <= datagram.length; ) {
     const length = view.getUint32(at, true);
-    if (length < MESSAGE_HEADER_BYTES || at + length > datagram.length) throw new RangeError("malformed netlink message");
+    if (length < MESSAGE_HEADER_BYTES || at + length > datagram.length)
+      throw new RangeError("malformed netlink message");
     messages.push({
       type: view.getUint16(at + 4, true),
       flags: view.getUint16(at + 6, true),

@@ -9,7 +9,7 @@
  */
 import { isErrno } from "../linux/error.ts";
 import { type Address, addressAt, isUnspecified, type Subnet, sizeOf } from "./address.ts";
-import { Batch, listAttributes, parseAttributes } from "./netlink.ts";
+import { Batch, listAttributes, parseAttributes, textOf } from "./netlink.ts";
 import type { NetlinkSocket } from "./netlink-socket.ts";
 import {
   addElements,
@@ -244,28 +244,35 @@ export function removePorts(socket: NetlinkSocket, ports: readonly Forwarding[])
 
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 
-/** How many networks the table knows; 0 also if there is no table. */
-function countNetworks(socket: NetlinkSocket): number {
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_DATA_VALUE = 1;
+
+/** The bridges that the table knows; none also if there is no table. */
+function listBridges(socket: NetlinkSocket): string[] {
   const batch = new Batch();
   askForElements(batch, TABLE, "bridges");
-  let count = 0;
+  const bridges: string[] = [];
   try {
     socket.dump(batch, ({ payload: bytes }) => {
-      const elements = parseAttributes(bytes, 4).get(NFTA_SET_ELEM_LIST_ELEMENTS);
-      count += elements === undefined ? 0 : listAttributes(elements).length;
+      const elements = parseAttributes(bytes, 4).get(NFTA_SET_ELEM_LIST_ELEMENTS) ?? new Uint8Array();
+      for (const [, element] of listAttributes(elements)) {
+        const key = parseAttributes(element).get(NFTA_SET_ELEM_KEY) ?? new Uint8Array();
+        bridges.push(textOf(parseAttributes(key).get(NFTA_DATA_VALUE)) ?? "");
+      }
     });
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }
-  return count;
+  return bridges;
 }
 
 /** Removes a network that has no containers any more, and with the last one the table. */
 export function removeNetwork(socket: NetlinkSocket, network: FilteredNetwork): void {
-  const last = countNetworks(socket) <= 1;
+  const bridges = listBridges(socket);
+  if (!bridges.includes(network.bridge)) return;
   const batch = new Batch();
   transaction(batch, () => {
-    if (last) deleteTable(batch, TABLE);
+    if (bridges.length === 1) deleteTable(batch, TABLE);
     else changeNetwork(deleteElements, batch, network);
   });
   try {

@@ -118,7 +118,8 @@ export function addVeth(batch: Batch, { name, master, mtu, peer }: VethOptions):
 
 /** Asks for a link to be up, and to get another name before that if one is given. */
 export function setUp(batch: Batch, link: LinkRef, newName?: string): void {
-  const about = newName === undefined ? `set up the link ${link}` : `rename the link ${link} to ${newName} and set it up`;
+  const about =
+    newName === undefined ? `set up the link ${link}` : `rename the link ${link} to ${newName} and set it up`;
   batch.message({ type: RTM.setLink, about, header: linkHeader(link, true) }, () => {
     const name = newName ?? (typeof link === "string" ? link : undefined);
     if (name !== undefined) batch.string(IFLA.ifname, name);
@@ -236,11 +237,17 @@ function askForLink(batch: Batch, name: string): void {
 /**
  * A link by its name, or undefined if there is none.
  * @param before requests that are to be done before it is looked up
+ * @param tolerate refusals of those that are fine
  */
-export function findLink(socket: NetlinkSocket, name: string, before: Batch = new Batch()): Link | undefined {
+export function findLink(
+  socket: NetlinkSocket,
+  name: string,
+  before: Batch = new Batch(),
+  tolerate: (number: number, errno: number) => boolean = () => false,
+): Link | undefined {
   askForLink(before, name);
   const last = before.count - 1;
-  const reply = socket.get(before, (number, errno) => number === last && errno === ENODEV);
+  const reply = socket.get(before, (number, errno) => (number === last ? errno === ENODEV : tolerate(number, errno)));
   return reply === undefined ? undefined : parseLink(reply);
 }
 
