@@ -220,10 +220,10 @@ const SO_REUSEADDR = 2;
  * @param port 0: the kernel picks a free one (see `portOf`)
  * @throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES
  */
-export function bindInet(address: InetBytes, port: number, type: number): Handle {
+export function bindInet(address: InetBytes, port: number, type: number, protocol = 0): Handle {
   const about = `port ${port}`;
   const v6 = address.length === 16;
-  const socket = newSocket(v6 ? AF.inet6 : AF.inet, type, 0, about);
+  const socket = newSocket(v6 ? AF.inet6 : AF.inet, type, protocol, about);
   try {
     const yes = new Int32Array([1]);
     if (v6) call("setsockopt", about, socket.fd, IPPROTO_IPV6, IPV6_V6ONLY, yes, 4);

@@ -1,0 +1,248 @@
+/**
+ * Gives a container its network, and takes it away again.
+ *
+ * Both run in the host's network namespace. What has to be done in the container's is asked for through a socket that is
+ * opened there; this process is in that namespace for the moment of opening it, and for nothing else.
+ */
+import { Failure } from "../failure.ts";
+import { isErrno } from "../linux/error.ts";
+import { O_RDONLY, openHost } from "../linux/hostpath.ts";
+import { CLONE, setns } from "../linux/process.ts";
+import { NETLINK } from "../linux/socket.ts";
+import { formatAddress, parseAddress } from "./address.ts";
+import {
+  enableForwarding,
+  ensureBridge,
+  ensureFilter,
+  filteredNetwork,
+  forwardingsOf,
+  hasNoIpv6,
+  openFilter,
+  routeLoopbackTo,
+  subnetOfRecord,
+} from "./host.ts";
+import {
+  containersOf,
+  forgetContainer,
+  leaseAddress,
+  leasesOf,
+  listNetworks,
+  lockNetworks,
+  notePorts,
+  portsOf,
+  releaseAddress,
+} from "./leases.ts";
+import { Batch } from "./netlink.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
+import { removeNetwork, removePorts } from "./nftables.ts";
+import { type BridgePlan, linkSuffix, macOf, parseMac } from "./plan.ts";
+import type { ReservedPort } from "./ports.ts";
+import {
+  addAddress,
+  addRoute,
+  addVeth,
+  findLink,
+  LOOPBACK_INDEX,
+  type NetnsRef,
+  removeLink,
+  setAlias,
+  setUp,
+  withoutIpv6Address,
+} from "./rtnetlink.ts";
+
+export interface Attached {
+  /** The container's address, without the prefix. */
+  readonly address: string;
+  readonly prefix: number;
+  readonly gateway: string;
+  readonly hostLink: string;
+  readonly peerLink: string;
+}
+
+/** Opens a netlink socket in another network namespace. */
+function openNetlinkIn(netns: NetnsRef): NetlinkSocket {
+  using theirs = "fd" in netns ? undefined : openHost(`/proc/${netns.pid}/ns/net`, O_RDONLY);
+  using ours = openHost("/proc/thread-self/ns/net", O_RDONLY);
+  setns(theirs?.fd ?? ("fd" in netns ? netns.fd : -1), CLONE.newNet);
+  try {
+    return new NetlinkSocket(NETLINK.route);
+  } finally {
+    setns(ours.fd, CLONE.newNet);
+  }
+}
+
+/** Sets up the loopback link of a network namespace: all the network that `--network none` has. */
+export function loopbackUp(netns: NetnsRef): void {
+  using socket = openNetlinkIn(netns);
+  const batch = new Batch();
+  setUp(batch, LOOPBACK_INDEX);
+  socket.apply(batch);
+}
+
+/** Makes the veth pair; what a former container of the same id has left is removed first. */
+function makePair(socket: NetlinkSocket, plan: BridgePlan, netns: NetnsRef, bridge: number, mac: Uint8Array): void {
+  const batch = new Batch();
+  addVeth(batch, {
+    name: plan.hostLink,
+    master: bridge,
+    mtu: plan.mtuBytes,
+    peer: { name: plan.peerLink, netns, mac },
+  });
+  setAlias(batch, plan.hostLink, plan.container);
+  try {
+    socket.apply(batch);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
+    const owner = findLink(socket, plan.hostLink)?.alias;
+    if (owner !== undefined && owner !== "" && owner !== plan.container) {
+      throw new Failure(`the link ${plan.hostLink} belongs to the container ${owner}`, {
+        hint: "start the container under another name",
+        cause: error,
+      });
+    }
+    removeLink(socket, plan.hostLink);
+    socket.apply(batch);
+  }
+}
+
+/** The container's side: loopback, and its link with name, address and default route. */
+function setUpInside(plan: BridgePlan, netns: NetnsRef, address: Uint8Array): void {
+  using socket = openNetlinkIn(netns);
+  const first = new Batch();
+  setUp(first, LOOPBACK_INDEX);
+  withoutIpv6Address(first, plan.peerLink);
+  const link = findLink(socket, plan.peerLink, first, (number, errno) => number === 1 && hasNoIpv6(errno));
+  if (link === undefined) throw new Failure(`the link ${plan.peerLink} has gone from the container`);
+  const second = new Batch();
+  addAddress(second, link.index, address, subnetOfRecord(plan.network).prefix);
+  setUp(second, link.index, plan.name);
+  const gateway = parseAddress(plan.network.gateway);
+  if (gateway !== undefined) addRoute(second, { gateway, index: link.index });
+  socket.apply(second);
+}
+
+/**
+ * Attaches a container to its network.
+ * @param plan as planned, with host ports that are reserved by now (`reservePorts`)
+ * @param netns the container's network namespace
+ * @param root where networks and leases are kept
+ * @throws Failure, KernelError; then nothing of it is left
+ */
+export function attachNetwork(
+  plan: BridgePlan,
+  netns: NetnsRef,
+  root: string,
+  ports: readonly ReservedPort[] = [],
+): Attached {
+  const { network: record, container } = plan;
+  try {
+    using socket = new NetlinkSocket(NETLINK.route);
+    const { address, bridge } = join(socket, plan, root, ports);
+    const mac = plan.mac === undefined ? undefined : parseMac(plan.mac);
+    makePair(socket, plan, netns, bridge, mac ?? macOf(address));
+    setUpInside(plan, netns, address);
+    return {
+      address: formatAddress(address),
+      prefix: subnetOfRecord(record).prefix,
+      gateway: record.gateway,
+      hostLink: plan.hostLink,
+      peerLink: plan.peerLink,
+    };
+  } catch (error) {
+    try {
+      detachNetwork({ container, root, link: "now" });
+    } catch {
+      // The first error is the one to tell; what is left of the network goes with the next command's cleaning.
+    }
+    throw error;
+  }
+}
+
+/** What is done once for the network, and the lease: under the lock. */
+function join(
+  socket: NetlinkSocket,
+  plan: BridgePlan,
+  root: string,
+  ports: readonly ReservedPort[],
+): { address: Uint8Array; bridge: number } {
+  const { network: record, container } = plan;
+  using _lock = lockNetworks(root);
+  const wanted = plan.address === undefined ? undefined : parseAddress(plan.address);
+  const { address, first } = leaseAddress(root, record, container, wanted);
+  const bridge = ensureBridge(socket, record, plan.mtuBytes);
+  if (first || bridge.made) enableForwarding();
+  if (ports.length > 0) {
+    notePorts(root, record.network, container, ports);
+    routeLoopbackTo(record.bridge);
+  }
+  ensureFilter(root, record, first || bridge.made, forwardingsOf(ports, address));
+  return { address, bridge: bridge.index };
+}
+
+export interface Detachment {
+  readonly container: string;
+  readonly root: string;
+  /**
+   * The veth pair goes with the container's network namespace, some milliseconds after its last process: "kernel" leaves
+   * it to that and costs nothing. "now" deletes it and waits until it is gone (10 to 30 ms): for what a crash has left,
+   * and for namespaces that live on.
+   */
+  readonly link: "kernel" | "now";
+}
+
+/**
+ * Takes away a container's network: links, published ports, the lease, and with a network's last container what the
+ * packet filter knows of it. What is not there any more is fine. The bridge stays (`removeBridge`): deleting it costs
+ * more than running a container.
+ */
+export function detachNetwork({ container, root, link }: Detachment): void {
+  if (link === "now") {
+    using socket = new NetlinkSocket(NETLINK.route);
+    const name = `veth0-${linkSuffix(container)}`;
+    const alias = findLink(socket, name)?.alias;
+    if (alias === container || alias === "") removeLink(socket, name);
+  }
+  using _lock = lockNetworks(root);
+  for (const record of listNetworks(root)) {
+    const ports = portsOf(root, record.network, container);
+    const release = releaseAddress(root, record, container);
+    if (release === undefined) continue;
+    if (ports.length > 0 || release.idle) {
+      using socket = openFilter();
+      if (ports.length > 0) removePorts(socket, forwardingsOf(ports, release.address));
+      if (release.idle) removeNetwork(socket, filteredNetwork(record));
+    }
+    forgetContainer(root, record.network, container);
+  }
+}
+
+/** Detaches every container that is in a network and not alive: for the cleaning after crashes. Returns who that was. */
+export function detachGone(root: string, isAlive: (container: string) => boolean): string[] {
+  const holders = new Set<string>();
+  {
+    using _lock = lockNetworks(root);
+    for (const { network } of listNetworks(root)) {
+      for (const container of containersOf(root, network)) holders.add(container);
+    }
+  }
+  const gone = [...holders].filter((container) => !isAlive(container));
+  for (const container of gone) detachNetwork({ container, root, link: "now" });
+  return gone;
+}
+
+/** Deletes the bridge of a network that has no containers. Returns false if it has some, or there is no bridge. */
+export function removeBridge(root: string, network: string): boolean {
+  using _lock = lockNetworks(root);
+  const record = listNetworks(root).find((one) => one.network === network);
+  if (record === undefined || leasesOf(root, network).length > 0) return false;
+  using socket = new NetlinkSocket(NETLINK.route);
+  return findLink(socket, record.bridge)?.kind === "bridge" && removeLink(socket, record.bridge);
+}
+
+/** What a container has received and sent so far, in bytes; undefined if its link is not there. */
+export function readTraffic(hostLink: string): { rxBytes: number; txBytes: number } | undefined {
+  using socket = new NetlinkSocket(NETLINK.route);
+  const link = findLink(socket, hostLink);
+  // What the host's end has sent, the container has received.
+  return link === undefined ? undefined : { rxBytes: link.txBytes, txBytes: link.rxBytes };
+}
