@@ -28,8 +28,18 @@ export type Flag = Toggle | Text | List;
 export type Flags = Readonly<Record<string, Flag>>;
 
 export const toggle = (short: string, help: string): Toggle => ({ kind: "toggle", short, help });
-export const text = (short: string, placeholder: string, help: string): Text => ({ kind: "text", short, placeholder, help });
-export const list = (short: string, placeholder: string, help: string): List => ({ kind: "list", short, placeholder, help });
+export const text = (short: string, placeholder: string, help: string): Text => ({
+  kind: "text",
+  short,
+  placeholder,
+  help,
+});
+export const list = (short: string, placeholder: string, help: string): List => ({
+  kind: "list",
+  short,
+  placeholder,
+  help,
+});
 
 type ValueOf<F extends Flag> = F extends Toggle ? boolean | undefined : F extends Text ? string | undefined : string[];
 export type Values<F extends Flags> = { readonly [Name in keyof F]: ValueOf<F[Name]> };
@@ -45,7 +55,12 @@ export interface ParseOptions {
 }
 
 /** Parses a command's arguments. Throws a Failure for what it does not know. */
-export function parseFlags<F extends Flags>(command: string, known: F, argv: readonly string[], options: ParseOptions = {}): Parsed<F> {
+export function parseFlags<F extends Flags>(
+  command: string,
+  known: F,
+  argv: readonly string[],
+  options: ParseOptions = {},
+): Parsed<F> {
   const values: Record<string, boolean | string | string[] | undefined> = {};
   for (const name in known) if (known[name]?.kind === "list") values[name] = [];
   const rest: string[] = [];
@@ -57,7 +72,9 @@ export function parseFlags<F extends Flags>(command: string, known: F, argv: rea
     }
     const given = value ?? argv[index++];
     if (given === undefined) {
-      throw new Failure(`flag ${shown} needs a value`, { hint: `${shown} ${flag.placeholder}; see 'mycontainer ${command} --help'` });
+      throw new Failure(`flag ${shown} needs a value`, {
+        hint: `${shown} ${flag.placeholder}; see 'mycontainer ${command} --help'`,
+      });
     }
     if (flag.kind === "list") (values[name] as string[]).push(given);
     else values[name] = given;

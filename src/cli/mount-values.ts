@@ -10,15 +10,20 @@ const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 const VOLUME_HINT = "use HOST-PATH:PATH, NAME:PATH or PATH, with :ro at the end for read-only";
 
 function absoluteTarget(target: string, whole: string): string {
-  if (target.startsWith("/") && !target.split("/").includes("..") && target.split("/").some((part) => part !== "")) return target;
-  throw new Failure(`bad volume '${whole}': '${target}' is not an absolute path in the container`, { hint: VOLUME_HINT });
+  if (target.startsWith("/") && !target.split("/").includes("..") && target.split("/").some((part) => part !== ""))
+    return target;
+  throw new Failure(`bad volume '${whole}': '${target}' is not an absolute path in the container`, {
+    hint: VOLUME_HINT,
+  });
 }
 
 /** `-v [SOURCE:]TARGET[:OPTIONS]`; a source with a slash is a path of the host, relative to `cwd` if it begins with a dot. */
 export function parseVolume(input: string, cwd: string): MountRequest {
   const parts = input.split(":");
-  if (parts.length > 3 || parts.some((part) => part === "")) throw new Failure(`bad volume '${input}'`, { hint: VOLUME_HINT });
-  if (parts.length === 1) return { kind: "volume", name: undefined, target: absoluteTarget(input, input), readonly: false };
+  if (parts.length > 3 || parts.some((part) => part === ""))
+    throw new Failure(`bad volume '${input}'`, { hint: VOLUME_HINT });
+  if (parts.length === 1)
+    return { kind: "volume", name: undefined, target: absoluteTarget(input, input), readonly: false };
   const [source = "", target = "", options = ""] = parts;
   absoluteTarget(target, input);
   let readonly = false;
@@ -36,12 +41,15 @@ export function parseVolume(input: string, cwd: string): MountRequest {
     return { kind: "bind", source: path, target, readonly, propagation, recursive: true, createSource: true };
   }
   if (!VOLUME_NAME.test(source)) {
-    throw new Failure(`bad volume '${input}': '${source}' is neither a path nor a name of a volume`, { hint: VOLUME_HINT });
+    throw new Failure(`bad volume '${input}': '${source}' is neither a path nor a name of a volume`, {
+      hint: VOLUME_HINT,
+    });
   }
   return { kind: "volume", name: source, target, readonly };
 }
 
-const MOUNT_HINT = "use type=bind,source=PATH,target=PATH or type=volume,source=NAME,target=PATH or type=tmpfs,target=PATH";
+const MOUNT_HINT =
+  "use type=bind,source=PATH,target=PATH or type=volume,source=NAME,target=PATH or type=tmpfs,target=PATH";
 
 /** `--mount type=bind,source=...,target=...[,readonly]`. */
 export function parseMount(input: string): MountRequest {
@@ -84,7 +92,8 @@ function mountOf(
       return { kind: "bind", source, target, readonly, propagation, recursive, createSource: false };
     }
     case "volume":
-      if (source !== undefined && !VOLUME_NAME.test(source)) throw new Failure(`bad mount '${input}'`, { hint: MOUNT_HINT });
+      if (source !== undefined && !VOLUME_NAME.test(source))
+        throw new Failure(`bad mount '${input}'`, { hint: MOUNT_HINT });
       return { kind: "volume", name: source, target, readonly };
     case "tmpfs": {
       const size = take("tmpfs-size");
@@ -111,7 +120,9 @@ export function parseTmpfs(input: string): MountRequest {
   const options = input.slice(colon + 1).split(",");
   for (const option of options) {
     if (TMPFS_FLAGS.has(option) || TMPFS_VALUES.has(option.slice(0, Math.max(option.indexOf("="), 0)))) continue;
-    throw new Failure(`bad tmpfs '${input}': unknown option '${option}'`, { hint: "use options as in /run:size=64m,mode=755,noexec" });
+    throw new Failure(`bad tmpfs '${input}': unknown option '${option}'`, {
+      hint: "use options as in /run:size=64m,mode=755,noexec",
+    });
   }
   const names = new Set(options);
   const safe = ["nosuid", "nodev", "noexec"].filter((option) => !names.has(option) && !names.has(option.slice(2)));
@@ -125,9 +136,12 @@ export function parseDevice(input: string): DeviceRequest {
   const isAccess = (text: string) => /^[rwm]{1,3}$/.test(text);
   const target = second === "" || isAccess(second) ? source : second;
   const access = isAccess(third) ? third : isAccess(second) ? second : "rwm";
-  const good = source.startsWith("/") && target.startsWith("/") && parts.length <= 3 && (third === "" || isAccess(third));
+  const good =
+    source.startsWith("/") && target.startsWith("/") && parts.length <= 3 && (third === "" || isAccess(third));
   if (good) return { source, target, access };
-  throw new Failure(`bad device '${input}'`, { hint: "use /dev/NAME, /dev/NAME:/dev/OTHER or /dev/NAME:/dev/OTHER:rw" });
+  throw new Failure(`bad device '${input}'`, {
+    hint: "use /dev/NAME, /dev/NAME:/dev/OTHER or /dev/NAME:/dev/OTHER:rw",
+  });
 }
 
 /** `--oom-score-adj`. */

@@ -3,13 +3,21 @@
  */
 import { Failure } from "../failure.ts";
 
-const UNITS: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4, p: 1024 ** 5 };
+const UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  k: 1024,
+  m: 1024 ** 2,
+  g: 1024 ** 3,
+  t: 1024 ** 4,
+  p: 1024 ** 5,
+};
 const SIZE_FORM = /^(\d{1,15})(\.\d{1,6})?\s?([bkmgtp]?)(?:i?b)?$/;
 
 /** `512m`, `1.5g`, `64MiB`, `1048576` -> bytes. `what` names the value in the error: "memory size". */
 export function parseSize(input: string, what: string): number {
   const match = SIZE_FORM.exec(input.toLowerCase());
-  const bytes = match === null ? Number.NaN : Math.floor(Number(`${match[1]}${match[2] ?? ""}`) * (UNITS[match[3] || "b"] ?? 1));
+  const bytes =
+    match === null ? Number.NaN : Math.floor(Number(`${match[1]}${match[2] ?? ""}`) * (UNITS[match[3] || "b"] ?? 1));
   if (Number.isSafeInteger(bytes)) return bytes;
   throw new Failure(`bad ${what} '${input}'`, { hint: "use a number with b, k, m or g, as in 512m" });
 }

@@ -17,7 +17,9 @@ const PAGE_BYTES = 4096;
 export function composeMounts(options: RunOptions, context: ComposeContext): Mount[] {
   const asked = [...options.mounts.map((mount) => composeMount(mount, context)), ...imageVolumes(options, context)];
   const taken = new Set(asked.map((mount) => mount.destination));
-  const own = [...systemMounts(options, context), ...networkFiles(context)].filter(({ destination }) => !taken.has(destination));
+  const own = [...systemMounts(options, context), ...networkFiles(context)].filter(
+    ({ destination }) => !taken.has(destination),
+  );
   // Those of the user may lie above or below each other: the shorter path first, else in their order.
   return [...own, ...asked.sort((one, other) => depth(one.destination) - depth(other.destination))];
 }
@@ -34,7 +36,12 @@ function systemMounts(options: RunOptions, context: ComposeContext): Mount[] {
   const sharesIpc = options.ipc.kind !== "private";
   return [
     { destination: "/proc", type: "proc", source: "proc", options: noexec },
-    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
     {
       destination: "/dev/pts",
       type: "devpts",
@@ -42,14 +49,29 @@ function systemMounts(options: RunOptions, context: ComposeContext): Mount[] {
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
     sharesIpc
-      ? { destination: "/dev/shm", type: "bind", source: sharedDirectory(context, "shm"), options: ["rbind", ...noexec] }
+      ? {
+          destination: "/dev/shm",
+          type: "bind",
+          source: sharedDirectory(context, "shm"),
+          options: ["rbind", ...noexec],
+        }
       : { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...noexec, "mode=1777", ...shmSize] },
     sharesIpc
-      ? { destination: "/dev/mqueue", type: "bind", source: sharedDirectory(context, "mqueue"), options: ["rbind", ...noexec] }
+      ? {
+          destination: "/dev/mqueue",
+          type: "bind",
+          source: sharedDirectory(context, "mqueue"),
+          options: ["rbind", ...noexec],
+        }
       : { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: noexec },
     ownsSysfs(options)
       ? { destination: "/sys", type: "sysfs", source: "sysfs", options: [...noexec, access] }
-      : { destination: "/sys", type: "bind", source: "/sys", options: ["rbind", ...noexec, access === "ro" ? "rro" : "rw"] },
+      : {
+          destination: "/sys",
+          type: "bind",
+          source: "/sys",
+          options: ["rbind", ...noexec, access === "ro" ? "rro" : "rw"],
+        },
     ...(ownsSysfs(options)
       ? [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...noexec, access] }]
       : []),
@@ -82,7 +104,11 @@ function networkFiles(context: ComposeContext): Mount[] {
   const bind = (destination: string, source: string): Mount => {
     return { destination, type: "bind", source, options: ["bind", "rprivate"] };
   };
-  return [bind("/etc/resolv.conf", paths.resolvConf), bind("/etc/hosts", paths.hosts), bind("/etc/hostname", paths.hostname)];
+  return [
+    bind("/etc/resolv.conf", paths.resolvConf),
+    bind("/etc/hosts", paths.hosts),
+    bind("/etc/hostname", paths.hostname),
+  ];
 }
 
 function composeMount(mount: MountRequest, context: ComposeContext): Mount {
@@ -117,6 +143,11 @@ function imageVolumes(options: RunOptions, context: ComposeContext): Mount[] {
   return Object.keys(context.image.Volumes ?? {})
     .filter((target) => !taken.has(target))
     .map((target) => {
-      return { destination: target, type: "bind", source: context.volumes[target] ?? "", options: ["rbind", "rprivate"] };
+      return {
+        destination: target,
+        type: "bind",
+        source: context.volumes[target] ?? "",
+        options: ["rbind", "rprivate"],
+      };
     });
 }

@@ -36,6 +36,8 @@ export function composeResources(options: RunOptions, defaults: Defaults): Resou
       ...(limits.cpusetMems === undefined ? {} : { mems: limits.cpusetMems }),
     },
     pids: pids > 0 ? { limit: pids } : {},
-    ...(limits.blkioWeight === undefined || limits.blkioWeight === 0 ? {} : { blockIO: { weight: limits.blkioWeight } }),
+    ...(limits.blkioWeight === undefined || limits.blkioWeight === 0
+      ? {}
+      : { blockIO: { weight: limits.blkioWeight } }),
   };
 }

@@ -2,10 +2,10 @@
  * What was asked for + what the image says + what is the default -> an OCI config. Pure.
  */
 import { Failure } from "../failure.ts";
-import type { ImageConfig } from "../spec/image.ts";
-import type { Device, DeviceRule, Namespace, NamespaceType, Spec } from "../spec/config.ts";
 import { resolveCapabilities } from "../isolation/capabilities.ts";
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from "../isolation/masks.ts";
+import type { Device, DeviceRule, Namespace, NamespaceType, Spec } from "../spec/config.ts";
+import type { ImageConfig } from "../spec/image.ts";
 import { composeMounts } from "./compose-mounts.ts";
 import { composeResources } from "./compose-resources.ts";
 import type { Defaults, NamespaceChoice, RunOptions } from "./options.ts";
@@ -19,7 +19,12 @@ export interface ComposeContext {
   readonly defaults: Defaults;
   readonly paths: ContainerPaths;
   readonly cgroupKind: "v1" | "v2";
-  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[]; readonly home: string };
+  readonly user: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly additionalGids: readonly number[];
+    readonly home: string;
+  };
   readonly security: SecurityOptions;
   readonly terminal: boolean;
   /** Of the host, for the container's processes to be counted in the same way. */
@@ -38,7 +43,11 @@ const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 export function composeSpec(options: RunOptions, context: ComposeContext): Spec {
   const { image, user, security } = context;
-  const capabilities = resolveCapabilities({ add: options.capAdd, drop: options.capDrop, privileged: options.privileged });
+  const capabilities = resolveCapabilities({
+    add: options.capAdd,
+    drop: options.capDrop,
+    privileged: options.privileged,
+  });
   const isRoot = user.uid === 0;
   const args = composeArguments(options, image);
   const hostname = options.hostname ?? (options.uts.kind === "private" ? context.id : undefined);
@@ -148,8 +157,9 @@ function deviceRules(options: RunOptions, context: ComposeContext): DeviceRule[]
 /** docker's: programs without privileges may bind to low ports and ping, in a network namespace of their own. */
 function composeSysctls(options: RunOptions): Record<string, string> {
   const ownNetwork = options.network.kind === "bridge" || options.network.kind === "none";
-  const defaults = ownNetwork && !options.userns
-    ? { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" }
-    : {};
+  const defaults =
+    ownNetwork && !options.userns
+      ? { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" }
+      : {};
   return { ...defaults, ...options.sysctls };
 }

@@ -2,7 +2,6 @@
  * All that `run` can be asked for, as data: what the flags of the command line, or a program, make. Nothing here has been
  * looked up yet: names of users, images and networks are as they were given.
  */
-import type { PublishedPort } from "../network/ports.ts";
 import type { Rlimit } from "../spec/config.ts";
 
 export type NetworkChoice =
@@ -87,7 +86,10 @@ export interface RunOptions {
   readonly mounts: readonly MountRequest[];
   readonly devices: readonly DeviceRequest[];
   readonly network: NetworkChoice;
-  readonly publish: readonly PublishedPort[];
+  /** As docker writes them: `8080:80/tcp`. */
+  readonly publish: readonly string[];
+  readonly ip?: string;
+  readonly mac?: string;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];

@@ -159,8 +159,7 @@ export function runDetached(root: StateRoot, options: RunOptions, emit: Emit, st
     ({ running, streams }) => {
       using _streams = streams;
       const { terminal, child, state } = running;
-      const sources =
-        terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
+      const sources = terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
       reconcileAll(root);
       const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
         signals,

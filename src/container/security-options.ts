@@ -48,7 +48,8 @@ function composeLabel(parts: readonly string[]): string | undefined {
   for (const part of parts) {
     const colon = part.indexOf(":");
     const key = part.slice(0, Math.max(colon, 0));
-    if (!(key in values)) throw new Failure(`unknown label option '${part}'`, { hint: "use user:, role:, type:, level: or disable" });
+    if (!(key in values))
+      throw new Failure(`unknown label option '${part}'`, { hint: "use user:, role:, type:, level: or disable" });
     values[key] = part.slice(colon + 1);
   }
   return `${values["user"]}:${values["role"]}:${values["type"]}:${values["level"]}`;
@@ -63,7 +64,9 @@ export function parseSeccompProfile(text: string, path: string): Seccomp {
     throw new Failure(`seccomp profile '${path}' is no JSON: ${error instanceof Error ? error.message : error}`);
   }
   if (typeof profile !== "object" || profile === null || !("defaultAction" in profile)) {
-    throw new Failure(`seccomp profile '${path}' has no defaultAction`, { hint: "see runtime-spec config-linux.md#seccomp" });
+    throw new Failure(`seccomp profile '${path}' has no defaultAction`, {
+      hint: "see runtime-spec config-linux.md#seccomp",
+    });
   }
   return profile as Seccomp;
 }

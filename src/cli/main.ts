@@ -1,0 +1,114 @@
+/**
+ * argv -> a command, loaded when it is called; errors -> one line and an exit status.
+ */
+import { EXIT, Failure } from "../failure.ts";
+import { args } from "../linux/door.ts";
+import { KernelError } from "../linux/error.ts";
+import { exit } from "../linux/process.ts";
+import { line, warn } from "./output.ts";
+
+/** A command: takes the arguments after its name, returns the exit status. */
+export interface Command {
+  readonly run: (argv: readonly string[]) => number;
+}
+
+/** Name -> what it does, and how it is loaded: `import` of one command loads only that. */
+const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Command> }>> = {
+  run: { help: "Make a container from an image and run a command in it", load: () => import("./run.ts") },
+  exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
+  ps: { help: "List containers", load: () => import("./ps.ts") },
+  stats: { help: "Show what containers use", load: () => import("./stats.ts") },
+  logs: { help: "Show what a detached container has written", load: () => import("./logs.ts") },
+  stop: { help: "Ask containers to end, and kill them if they do not", load: () => import("./stop.ts") },
+  kill: { help: "Send a signal to containers", load: () => import("./kill.ts") },
+  rm: { help: "Remove containers", load: () => import("./rm.ts") },
+  wait: { help: "Wait for containers to end, and print their exit codes", load: () => import("./wait.ts") },
+  inspect: { help: "Show all about containers and images, as JSON", load: () => import("./inspect.ts") },
+  images: { help: "List images", load: () => import("./images.ts") },
+  import: { help: "Make an image from an archive of a root file system", load: () => import("./import.ts") },
+  load: { help: "Load images from an archive", load: () => import("./load.ts") },
+  tag: { help: "Give an image another name", load: () => import("./tag.ts") },
+  rmi: { help: "Remove images", load: () => import("./rmi.ts") },
+};
+
+export const VERSION = "0.1.0";
+
+function usage(): string[] {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 3;
+  return [
+    "Usage: mycontainer COMMAND [FLAGS] ...",
+    "",
+    "Commands:",
+    ...Object.entries(COMMANDS).map(([name, { help }]) => `  ${name.padEnd(width)}${help}`),
+    "",
+    "'mycontainer COMMAND --help' tells the flags of a command.",
+  ];
+}
+
+export async function main(): Promise<void> {
+  const [, first, ...rest] = args;
+  switch (first) {
+    case "--version":
+    case "-v":
+    case "version":
+      line(`mycontainer ${VERSION}`);
+      return exit(0);
+    case undefined:
+    case "help":
+    case "--help":
+    case "-h":
+      for (const text of usage()) line(text);
+      return exit(first === undefined ? EXIT.own : 0);
+    default:
+      return exit(await runCommand(first, rest));
+  }
+}
+
+async function runCommand(name: string, argv: readonly string[]): Promise<number> {
+  try {
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (command === undefined) throw await unknownCommand(name);
+    const { run } = await command.load();
+    return run(argv);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+async function unknownCommand(name: string): Promise<Failure> {
+  const { nearestOf } = await import("./flags.ts");
+  const nearest = nearestOf(name, Object.keys(COMMANDS));
+  return new Failure(`unknown command '${name}'`, {
+    hint: nearest === undefined ? "'mycontainer help' lists the commands" : `did you mean 'mycontainer ${nearest}'?`,
+  });
+}
+
+/** Tells an error in one line; returns the exit status that goes with it. */
+export function report(error: unknown): number {
+  if (error instanceof Failure) {
+    warn(error.hint === undefined ? error.message : `${error.message} — ${error.hint}`);
+    return error.exitCode;
+  }
+  if (error instanceof KernelError) warn(`${error.message}${hintFor(error)}`);
+  else warn(`internal error: ${error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : String(error)}`);
+  return EXIT.own;
+}
+
+function hintFor(error: KernelError): string {
+  switch (error.code) {
+    case "ENOSPC":
+      return " — free some space: 'mycontainer ps -a' and 'mycontainer images' show what there is";
+    case "EROFS":
+      return " — set MYCONTAINER_ROOT to a directory that is writable";
+    case "EPERM":
+    case "EACCES":
+      return " — run it as root: sudo mycontainer ...";
+    case "EMFILE":
+    case "ENFILE":
+      return " — too many files are open: see 'ulimit -n'";
+    case "ENOMEM":
+      return " — the machine is out of memory, or a limit of it is reached";
+    default:
+      return "";
+  }
+}
