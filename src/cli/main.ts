@@ -9,7 +9,7 @@ import { line, warn } from "./output.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
-  readonly run: (argv: readonly string[]) => number;
+  readonly run: (argv: readonly string[]) => number | Promise<number>;
 }
 
 /** Name -> what it does, and how it is loaded: `import` of one command loads only that. */
@@ -69,7 +69,7 @@ async function runCommand(name: string, argv: readonly string[]): Promise<number
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (command === undefined) throw await unknownCommand(name);
     const { run } = await command.load();
-    return run(argv);
+    return await run(argv);
   } catch (error) {
     return report(error);
   }

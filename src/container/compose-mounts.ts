@@ -99,8 +99,7 @@ function tmpMount(options: RunOptions, context: ComposeContext): Mount {
 }
 
 function networkFiles(context: ComposeContext): Mount[] {
-  if (!context.ownNetworkFiles) return [];
-  const { paths } = context;
+  const { networkFiles: paths } = context;
   const bind = (destination: string, source: string): Mount => {
     return { destination, type: "bind", source, options: ["bind", "rprivate"] };
   };

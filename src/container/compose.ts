@@ -35,8 +35,8 @@ export interface ComposeContext {
   readonly devices: readonly (Device & { readonly access: string })[];
   /** Directories of the volumes that were asked for: target -> path. */
   readonly volumes: Readonly<Record<string, string>>;
-  /** Whether resolv.conf, hosts and hostname are bound from the container's directory. */
-  readonly ownNetworkFiles: boolean;
+  /** The container whose resolv.conf and hosts are used: this one, or the one whose network is shared. */
+  readonly networkFiles: ContainerPaths;
 }
 
 const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

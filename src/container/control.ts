@@ -91,7 +91,7 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
   using held = lockDirectory(directory);
   // Its supervisor has removed it already, or somebody else does now.
   if (held === undefined) return;
-  if (state !== undefined) releaseResources(root, state);
+  if (state !== undefined) releaseResources(root, state, "now");
   removeFiles(root, state ?? { id, name: id });
 }
 

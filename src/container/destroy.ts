@@ -31,10 +31,21 @@ export function killContainer(state: ContainerState): void {
   waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
 }
 
-/** Gives back all of the kernel's that the container has: processes, links, rules, leases, cgroups. */
-export function releaseResources(root: StateRoot, state: ContainerState, emit: Emit = () => {}): void {
+/**
+ * Gives back all of the kernel's that the container has: processes, links, rules, leases, cgroups.
+ * @param link how the links go: see network/attach.ts
+ */
+export function releaseResources(
+  root: StateRoot,
+  state: ContainerState,
+  link: "kernel" | "now",
+  emit: Emit = () => {},
+): void {
   killContainer(state);
-  if (state.network !== undefined && detachNetwork(state.network, root.networks)) emit({ kind: "network-removed" });
+  if (state.hasNetwork) {
+    detachNetwork({ container: state.id, root: root.networks, link });
+    emit({ kind: "network-removed" });
+  }
   if (state.cgroupPath !== undefined) {
     destroyCgroup(state.cgroupPath);
     emit({ kind: "cgroup-removed" });
@@ -57,13 +68,13 @@ function recover(root: StateRoot, id: string): void {
     return;
   }
   if (state.status === "exited") return;
-  releaseResources(root, state);
+  releaseResources(root, state, "now");
   const wasStarted = state.status === "running";
   if (state.removeAtEnd || !wasStarted) {
     removeFiles(root, state);
     return;
   }
-  const { init: _, network: __, ...rest } = state;
+  const { init: _, ...rest } = state;
   writeState(
     root,
     {

@@ -16,7 +16,8 @@ import { cloneHostTree } from "../linux/mount.ts";
 import { type Child, fork, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
-import { attachNetwork } from "../network/attach.ts";
+import { type Attached, attachNetwork, loopbackUp } from "../network/attach.ts";
+import type { ReservedPort } from "../network/ports.ts";
 import type { Plan, RootSource } from "../plan/plan.ts";
 import { awaitReport, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
@@ -26,12 +27,15 @@ export interface LaunchOptions {
   readonly plan: Plan;
   readonly emit: Emit;
   readonly networksDirectory: string;
+  readonly ports: readonly ReservedPort[];
   /** The mask of signals that the program is to start with. */
   readonly signalMask: Uint8Array;
   /** Descriptors that become the program's standard streams, where it has no terminal. */
   readonly streams?: readonly [number, number, number];
   /** Descriptors that only the supervisor may have: the new process closes them first. */
   readonly ownHandles: readonly Handle[];
+  /** Called when the root and the network are made, before the program goes. */
+  readonly rooted: (attached: Attached | undefined) => void;
   /** Called between the clone and the rest, with the new process's pid: to record it. */
   readonly born: (pid: number) => void;
 }
@@ -129,7 +133,6 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
 function complete(options: LaunchOptions, child: Child, socketFd: number, bornInCgroup: boolean): Handle | undefined {
   const { plan, emit } = options;
   const warn = (text: string) => emit({ kind: "warning", text });
-  emit({ kind: "namespaces", types: plan.namespaces.create });
   if (plan.idMaps !== undefined) {
     writeIdMaps(child.pid, plan.idMaps);
     send(socketFd, { say: "mapped" });
@@ -139,14 +142,26 @@ function complete(options: LaunchOptions, child: Child, socketFd: number, bornIn
     if (plan.namespaces.create.includes("cgroup")) send(socketFd, { say: "grouped" });
   }
   // While the container's process makes its root, the network is made.
-  const network = inStep("network", () => attachNetwork(plan.network, { pid: child.pid }, options.networksDirectory));
+  const attached = attach(options, child.pid);
   const terminal = awaitReport(socketFd, "rooted", warn)?.fds[0];
-  emit({ kind: "rooted", root: plan.root });
-  if (plan.cgroup !== undefined) emit({ kind: "cgroup", plan: plan.cgroup });
-  if (network !== undefined) emit({ kind: "network", network });
+  options.rooted(attached);
   send(socketFd, { say: "go" });
   awaitReport(socketFd, "end", warn);
   return terminal;
+}
+
+function attach(options: LaunchOptions, pid: number): Attached | undefined {
+  const { network } = options.plan;
+  switch (network.kind) {
+    case "bridge":
+      return inStep("network", () => attachNetwork(network, { pid }, options.networksDirectory, options.ports));
+    case "none":
+      inStep("network", () => loopbackUp({ pid }));
+      return undefined;
+    case "host":
+    case "container":
+      return undefined;
+  }
 }
 
 function useStreams(streams: readonly [number, number, number]): void {

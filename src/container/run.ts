@@ -6,15 +6,16 @@ import { monotonicMs, wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import type { Handle } from "../linux/fd.ts";
-import { O_WRONLY, openHost } from "../linux/hostpath.ts";
+import { O_APPEND, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, restoreMask } from "../linux/signal.ts";
+import type { Attached } from "../network/attach.ts";
 import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { type Launched, launch } from "./launch.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
-import type { RunOptions } from "./options.ts";
+import type { Defaults, RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
@@ -49,12 +50,17 @@ function start(options: StartOptions): Running {
         plan: prepared.plan,
         emit,
         networksDirectory: root.networks,
+        ports: prepared.ports.ports,
         signalMask: options.signalMask,
         streams: options.streams,
-        ownHandles: [prepared.lock, ...prepared.portHandles, ...options.ownHandles],
+        ownHandles: [prepared.lock, ...prepared.ports.handles, ...options.ownHandles],
         born: (pid) => {
           const init = nameProcess(pid);
           if (init !== undefined) state = { ...state, init };
+        },
+        rooted: (attached) => {
+          if (attached !== undefined) nameOwnAddress(prepared, attached.address);
+          tellMade(prepared, attached, emit);
         },
       },
       prepared.rootMount,
@@ -69,11 +75,26 @@ function start(options: StartOptions): Running {
   }
 }
 
+/** The container's own name in its /etc/hosts: its address is known only now. */
+function nameOwnAddress(prepared: Prepared, address: string): void {
+  const { hostname } = prepared.plan;
+  if (hostname === undefined || !prepared.ownNetworkFiles) return;
+  using file = openHost(prepared.paths.hosts, O_WRONLY | O_APPEND);
+  writeAll(file.fd, `${address}\t${hostname}\n`, prepared.paths.hosts);
+}
+
+function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit): void {
+  emit({ kind: "namespaces", types: prepared.plan.namespaces.create });
+  emit({ kind: "rooted", image: prepared.imageName, rootfs: prepared.paths.rootfs });
+  if (prepared.cgroupTold !== undefined) emit({ kind: "cgroup", ...prepared.cgroupTold });
+  if (attached !== undefined) emit({ kind: "network", ...attached });
+}
+
 /** Undoes a container that did not come to run. */
 function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
-  releaseResources(root, state);
+  releaseResources(root, state, "now");
   removeFiles(root, state);
-  for (const port of prepared.portHandles) port.close();
+  for (const port of prepared.ports.handles) port.close();
   prepared.lock.close();
 }
 
@@ -82,18 +103,20 @@ function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): 
   const { state, prepared } = running;
   const outOfMemory = ending.kind === "killed" && state.cgroupPath !== undefined && oomKills(state.cgroupPath) > 0;
   const exit: Exit = { code: exitCodeOf(ending), outOfMemory, finishedMs: wallClockMs() };
-  emit({ kind: "cleaning" });
-  releaseResources(root, state, emit);
-  for (const port of prepared.portHandles) port.close();
+  emit({ kind: "cleaning", id: state.id });
+  releaseResources(root, state, "kernel", emit);
+  // The mounts were the container's alone: they went with its last process.
+  emit({ kind: "unmounted" });
+  for (const port of prepared.ports.handles) port.close();
   tellWaiting(root, state, exit.code);
   if (state.removeAtEnd) {
     removeFiles(root, state);
     emit({ kind: "rootfs-removed" });
   } else {
-    const { init: _init, network: _network, ...rest } = state;
-    writeState(root, { ...rest, status: "exited", exit }, { durable: true });
+    const { init: _init, ...rest } = state;
+    writeState(root, { ...rest, hasNetwork: false, status: "exited", exit }, { durable: true });
   }
-  emit({ kind: "stopped", uptimeMs: monotonicMs() - running.startedAtMs, outOfMemory, code: exit.code });
+  emit({ kind: "stopped", uptimeMs: monotonicMs() - running.startedAtMs, outOfMemory });
   prepared.lock.close();
   return exit.code;
 }
@@ -110,10 +133,16 @@ function tellWaiting(root: StateRoot, state: ContainerState, code: number): void
 }
 
 /** Runs a container in the foreground. Returns its exit code. */
-export function runForeground(root: StateRoot, options: RunOptions, emit: Emit, startMs: number): number {
+export function runForeground(
+  root: StateRoot,
+  options: RunOptions,
+  defaults: Defaults,
+  emit: Emit,
+  startMs: number,
+): number {
   const signals = forwardableSignals();
   const signalMask = blockExactly(signals);
-  const prepared = prepare(root, options, emit);
+  const prepared = prepare(root, options, defaults, emit);
   using loop = new EventLoop();
   using streams = plainStreams();
   const running = start({ root, prepared, emit, startMs, signalMask, streams: streams.fds, ownHandles: [] });
@@ -144,12 +173,18 @@ export function runForeground(root: StateRoot, options: RunOptions, emit: Emit, 
 }
 
 /** Runs a container in the background. Returns its id, once its program runs. */
-export function runDetached(root: StateRoot, options: RunOptions, emit: Emit, startMs: number): string {
+export function runDetached(
+  root: StateRoot,
+  options: RunOptions,
+  defaults: Defaults,
+  emit: Emit,
+  startMs: number,
+): string {
   const signals = forwardableSignals();
   const signalMask = blockExactly(signals);
   return inMonitor(
     () => {
-      const prepared = prepare(root, options, emit);
+      const prepared = prepare(root, options, defaults, emit);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
       const running = start({ root, prepared, emit, startMs, signalMask, streams: streams.fds, ownHandles });

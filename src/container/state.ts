@@ -55,8 +55,8 @@ export interface ContainerState {
   readonly exit?: Exit;
   /** Below the root of each hierarchy. */
   readonly cgroupPath?: string;
-  /** What the network was planned to be, to undo it. */
-  readonly network?: unknown;
+  /** Whether it is attached to a bridge: a lease, links and rules are to be undone. */
+  readonly hasNetwork: boolean;
   /** What the container's supervisor does at its end. */
   readonly removeAtEnd: boolean;
   readonly detached: boolean;

@@ -121,6 +121,16 @@ function removed(name: "unlinkat", path: string, result: number): boolean {
   return true;
 }
 
+export function workingDirectory(): string {
+  const buffer = new Uint8Array(PATH_MAX_BYTES);
+  const length = call("getcwd", "the working directory", buffer, buffer.length);
+  return decode(buffer, 0, length - 1);
+}
+
+export function changeOwner(path: string, uid: number, gid: number): void {
+  call("fchownat", path, AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
 /** Makes a symbolic link; throws EEXIST if the name is taken. */
 export function makeLink(target: string, path: string): void {
   call("symlinkat", path, target, AT_FDCWD, path);

@@ -1,0 +1,37 @@
+/**
+ * `run --dry-run`: the plan, printed; nothing is made.
+ */
+
+import { newId } from "../container/id.ts";
+import type { Defaults, RunOptions } from "../container/options.ts";
+import type { StateRoot } from "../container/paths.ts";
+import { design } from "../container/prepare.ts";
+import { Failure } from "../failure.ts";
+import { resolveImage } from "../image/resolve.ts";
+import { O_DIRECTORY, O_PATH, openHost } from "../linux/hostpath.ts";
+import { planTree } from "../plan/tree.ts";
+import { line } from "./output.ts";
+
+export function printPlan(root: StateRoot, options: RunOptions, defaults: Defaults, format: string): number {
+  if (format !== "tree" && format !== "json") {
+    throw new Failure(`unknown format '${format}'`, { hint: "use tree or json" });
+  }
+  const image = resolveImage(root.images, options.image);
+  using stack = new DisposableStack();
+  // Nothing is mounted: users are looked up in the layers, the topmost first.
+  const directories =
+    image.directory === undefined
+      ? image.layers.map((layer) => `${image.layersDirectory}/${layer}`)
+      : [image.directory];
+  const accountRoots = directories.map((path) => stack.use(openHost(path, O_PATH | O_DIRECTORY)).fd);
+  const { plan } = design({ root, options, defaults, image, id: newId(image.baseName), accountRoots });
+  if (format === "json") line(JSON.stringify(plan, jsonValue, 2));
+  else for (const text of planTree(plan)) line(text);
+  return 0;
+}
+
+/** BigInts are written as the numbers that they are, where these are exact, else as texts. */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value !== "bigint") return value;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+}

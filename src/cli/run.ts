@@ -1,0 +1,64 @@
+/**
+ * `mycontainer run`.
+ */
+import type { ContainerEvent, Emit } from "../container/events.ts";
+import { stateRoot } from "../container/paths.ts";
+import { runDetached, runForeground } from "../container/run.ts";
+import { Failure } from "../failure.ts";
+import { monotonicMs } from "../linux/clock.ts";
+import { environ } from "../linux/door.ts";
+import { readText, workingDirectory } from "../linux/hostpath.ts";
+import { geteuid } from "../linux/process.ts";
+import { isTerminal } from "../linux/tty.ts";
+import { COLOURED, PLAIN, progressLines } from "../term/progress.ts";
+import { readDefaults } from "./defaults.ts";
+import { parseFlags } from "./flags.ts";
+import { isHelp, printHelp } from "./help.ts";
+import { line, note } from "./output.ts";
+import { RUN_FLAGS, runOptionsOf } from "./run-flags.ts";
+
+const STDERR = 2;
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const startMs = monotonicMs();
+  if (isHelp(argv)) {
+    return printHelp(
+      "run",
+      "[FLAGS] IMAGE [COMMAND] [ARGUMENT...]",
+      "Makes a container and runs a command in it.",
+      RUN_FLAGS,
+    );
+  }
+  const { flags, rest } = parseFlags("run", RUN_FLAGS, argv, { stopAtFirstWord: true });
+  const options = runOptionsOf(flags, rest, { cwd: workingDirectory(), environ, readFile: readText });
+  const defaults = await readDefaults();
+  const root = stateRoot();
+  if (flags["dry-run"] === true) {
+    const { printPlan } = await import("./dry-run.ts");
+    return printPlan(root, options, defaults, flags.format ?? "tree");
+  }
+  requireRoot();
+  if (flags.trace === true) {
+    const { startTrace } = await import("../linux/trace.ts");
+    startTrace(STDERR);
+  }
+  const emit = emitter(flags.quiet === true || options.detach);
+  if (!options.detach) return runForeground(root, options, defaults, emit, startMs);
+  line(runDetached(root, options, defaults, emit, startMs));
+  return 0;
+}
+
+/** Prints events as they come; with `quiet` only warnings. */
+function emitter(quiet: boolean): Emit {
+  const style = isTerminal(STDERR) && !environ.some((entry) => entry.startsWith("NO_COLOR=")) ? COLOURED : PLAIN;
+  return (event: ContainerEvent) => {
+    if (quiet && event.kind !== "warning") return;
+    const lines = progressLines(event, style);
+    if (lines.length > 0) note(lines.join("\n"));
+  };
+}
+
+export function requireRoot(): void {
+  if (geteuid() === 0) return;
+  throw new Failure("containers need root here", { hint: "run it as root: sudo mycontainer ..." });
+}
