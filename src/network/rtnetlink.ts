@@ -14,6 +14,7 @@ const IFLA = {
   ifname: 3,
   mtu: 4,
   master: 10,
+  protinfo: 12,
   linkinfo: 18,
   netNsPid: 19,
   ifalias: 20,
@@ -32,6 +33,8 @@ const IFA = { address: 1, local: 2, broadcast: 4 } as const;
 const RTA = { dst: 1, oif: 4, gateway: 5, table: 15 } as const;
 const AF_INET = 2;
 const AF_INET6 = 10;
+const AF_BRIDGE = 7;
+const IFLA_BRPORT_MODE = 4;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
@@ -126,10 +129,15 @@ export function setUp(batch: Batch, link: LinkRef, newName?: string): void {
   });
 }
 
-/** Asks for a link to become a port of a bridge. */
-export function setMaster(batch: Batch, name: string, master: number): void {
-  batch.message({ type: RTM.setLink, about: `add the link ${name} to its bridge`, header: linkHeader(name) }, () => {
-    batch.string(IFLA.ifname, name).u32(IFLA.master, master);
+/**
+ * Asks for a bridge's port to give packets back where they came from. Without it a container does not reach its own published
+ * port where the packet filter sees bridged packets (br_netfilter).
+ */
+export function setHairpin(batch: Batch, name: string): void {
+  const header = ifinfomsg.encode({ family: AF_BRIDGE });
+  batch.message({ type: RTM.setLink, about: `set hairpin mode on the link ${name}`, header }, () => {
+    batch.string(IFLA.ifname, name);
+    batch.nest(IFLA.protinfo, () => batch.u8(IFLA_BRPORT_MODE, 1));
   });
 }
 
