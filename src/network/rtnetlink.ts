@@ -14,7 +14,6 @@ const IFLA = {
   ifname: 3,
   mtu: 4,
   master: 10,
-  protinfo: 12,
   linkinfo: 18,
   netNsPid: 19,
   ifalias: 20,
@@ -26,6 +25,8 @@ const IFLA = {
 } as const;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
 const VETH_INFO_PEER = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_MODE_NONE = 1;
@@ -33,7 +34,6 @@ const IFA = { address: 1, local: 2, broadcast: 4 } as const;
 const RTA = { dst: 1, oif: 4, gateway: 5, table: 15 } as const;
 const AF_INET = 2;
 const AF_INET6 = 10;
-const AF_BRIDGE = 7;
 const IFLA_BRPORT_MODE = 4;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
@@ -134,10 +134,12 @@ export function setUp(batch: Batch, link: LinkRef, newName?: string): void {
  * port where the packet filter sees bridged packets (br_netfilter).
  */
 export function setHairpin(batch: Batch, name: string): void {
-  const header = ifinfomsg.encode({ family: AF_BRIDGE });
-  batch.message({ type: RTM.setLink, about: `set hairpin mode on the link ${name}`, header }, () => {
+  batch.message({ type: RTM.newLink, about: `set hairpin mode on the link ${name}`, header: linkHeader(name) }, () => {
     batch.string(IFLA.ifname, name);
-    batch.nest(IFLA.protinfo, () => batch.u8(IFLA_BRPORT_MODE, 1));
+    batch.nest(IFLA.linkinfo, () => {
+      batch.string(IFLA_INFO_SLAVE_KIND, "bridge");
+      batch.nest(IFLA_INFO_SLAVE_DATA, () => batch.u8(IFLA_BRPORT_MODE, 1));
+    });
   });
 }
 
