@@ -23,9 +23,8 @@ import {
 } from "./host.ts";
 import {
   containersOf,
-  forgetContainer,
+  holdingOf,
   leaseAddress,
-  leasesOf,
   listNetworks,
   lockNetworks,
   notePorts,
@@ -46,6 +45,7 @@ import {
   type NetnsRef,
   removeLink,
   setAlias,
+  setHairpin,
   setUp,
   withoutIpv6Address,
 } from "./rtnetlink.ts";
@@ -89,6 +89,7 @@ function makePair(socket: NetlinkSocket, plan: BridgePlan, netns: NetnsRef, brid
     peer: { name: plan.peerLink, netns, mac },
   });
   setAlias(batch, plan.hostLink, plan.container);
+  if (plan.ports.length > 0) setHairpin(batch, plan.hostLink);
   try {
     socket.apply(batch);
   } catch (error) {
@@ -168,15 +169,15 @@ function join(
   const { network: record, container } = plan;
   using _lock = lockNetworks(root);
   const wanted = plan.address === undefined ? undefined : parseAddress(plan.address);
-  const { address, first } = leaseAddress(root, record, container, wanted);
+  const address = leaseAddress(root, record, container, wanted);
   const bridge = ensureBridge(socket, record, plan.mtuBytes);
-  if (first || bridge.made) enableForwarding();
+  enableForwarding();
   if (ports.length > 0) {
     notePorts(root, record.network, container, ports);
     routeLoopbackTo(record.bridge);
   }
-  ensureFilter(root, record, first || bridge.made, forwardingsOf(ports, address));
-  return { address, bridge: bridge.index };
+  ensureFilter(root, record, forwardingsOf(ports, address));
+  return { address, bridge };
 }
 
 export interface Detachment {
@@ -191,9 +192,8 @@ export interface Detachment {
 }
 
 /**
- * Takes away a container's network: links, published ports, the lease, and with a network's last container what the
- * packet filter knows of it. What is not there any more is fine. The bridge stays (`removeBridge`): deleting it costs
- * more than running a container.
+ * Takes away a container's network: links, published ports, the lease. What is not there any more is fine. The network itself
+ * stays for the next container (`removeIdleNetworks`): taking it away and making it again costs more than the container.
  */
 export function detachNetwork({ container, root, link }: Detachment): void {
   if (link === "now") {
@@ -205,14 +205,12 @@ export function detachNetwork({ container, root, link }: Detachment): void {
   using _lock = lockNetworks(root);
   for (const record of listNetworks(root)) {
     const ports = portsOf(root, record.network, container);
-    const release = releaseAddress(root, record, container);
-    if (release === undefined) continue;
-    if (ports.length > 0 || release.idle) {
+    const address = ports.length === 0 ? undefined : holdingOf(root, record.network, container);
+    if (address !== undefined) {
       using socket = openFilter();
-      if (ports.length > 0) removePorts(socket, forwardingsOf(ports, release.address));
-      if (release.idle) removeNetwork(socket, filteredNetwork(record));
+      removePorts(socket, forwardingsOf(ports, address));
     }
-    forgetContainer(root, record.network, container);
+    releaseAddress(root, record, container);
   }
 }
 
@@ -230,13 +228,22 @@ export function detachGone(root: string, isAlive: (container: string) => boolean
   return gone;
 }
 
-/** Deletes the bridge of a network that has no containers. Returns false if it has some, or there is no bridge. */
-export function removeBridge(root: string, network: string): boolean {
+/**
+ * Deletes the bridges of networks that have no containers and takes them out of the packet filter, and with the last one our
+ * table: some 50 ms a network. Returns the bridges.
+ */
+export function removeIdleNetworks(root: string): string[] {
   using _lock = lockNetworks(root);
-  const record = listNetworks(root).find((one) => one.network === network);
-  if (record === undefined || leasesOf(root, network).length > 0) return false;
-  using socket = new NetlinkSocket(NETLINK.route);
-  return findLink(socket, record.bridge)?.kind === "bridge" && removeLink(socket, record.bridge);
+  const idle = listNetworks(root).filter((record) => containersOf(root, record.network).length === 0);
+  if (idle.length === 0) return [];
+  using filter = openFilter();
+  using links = new NetlinkSocket(NETLINK.route);
+  return idle
+    .filter((record) => {
+      removeNetwork(filter, filteredNetwork(record));
+      return findLink(links, record.bridge)?.kind === "bridge" && removeLink(links, record.bridge);
+    })
+    .map((record) => record.bridge);
 }
 
 /** What a container has received and sent so far, in bytes; undefined if its link is not there. */

@@ -7,10 +7,10 @@ import { isErrno } from "../linux/error.ts";
 import { readTextIfThere, writeKernelFile } from "../linux/hostpath.ts";
 import { NETLINK } from "../linux/socket.ts";
 import { formatSubnet, overlaps, parseAddress, parseSubnet, type Subnet } from "./address.ts";
-import { addressOf, leasesOf, listNetworks, type NetworkRecord, portsOf, publishersOf } from "./leases.ts";
+import { addressOf, listNetworks, type NetworkRecord, portsOf, publishersOf } from "./leases.ts";
 import { Batch } from "./netlink.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
-import { addToTable, type FilteredNetwork, type Forwarding, rulesAreThere, writeTable } from "./nftables.ts";
+import { addToTable, type FilteredNetwork, type Forwarding, findRules, knowsNetwork, writeTable } from "./nftables.ts";
 import { macOf } from "./plan.ts";
 import type { ReservedPort } from "./ports.ts";
 import {
@@ -100,21 +100,17 @@ function makeBridge(socket: NetlinkSocket, record: NetworkRecord, mtuBytes: numb
   return link;
 }
 
-/** A network's bridge, made if it is not there or was not finished. */
-export function ensureBridge(
-  socket: NetlinkSocket,
-  record: NetworkRecord,
-  mtuBytes: number,
-): { index: number; made: boolean } {
+/** The index of a network's bridge, which is made if it is not there or was not finished. */
+export function ensureBridge(socket: NetlinkSocket, record: NetworkRecord, mtuBytes: number): number {
   const found = findLink(socket, record.bridge);
   if (found !== undefined && found.kind !== "bridge") {
     throw new Failure(`the link ${record.bridge} is there already and is no bridge`, {
       hint: "delete it, or give the network another bridge in config.toml",
     });
   }
-  if (found?.up === true) return { index: found.index, made: false };
+  if (found?.up === true) return found.index;
   try {
-    return { index: makeBridge(socket, record, mtuBytes, found).index, made: true };
+    return makeBridge(socket, record, mtuBytes, found).index;
   } catch (error) {
     if (isErrno(error, "EOPNOTSUPP")) {
       throw new Failure("this kernel cannot make bridges", {
@@ -143,17 +139,22 @@ export const filteredNetwork = (record: NetworkRecord): FilteredNetwork => ({
 });
 
 /** Writes the whole table from what the files say: with the first container, and after somebody has flushed it. */
-function rewriteTable(socket: NetlinkSocket, root: string): void {
-  const inUse = listNetworks(root).filter((record) => leasesOf(root, record.network).length > 0);
-  const ports = inUse.flatMap(({ network }) =>
+function rewriteTable(socket: NetlinkSocket, root: string, replace: boolean): void {
+  const networks = listNetworks(root);
+  const ports = networks.flatMap(({ network }) =>
     publishersOf(root, network).flatMap((container) => {
       const address = addressOf(root, network, container);
       return address === undefined ? [] : forwardingsOf(portsOf(root, network, container), address);
     }),
   );
   const batch = new Batch();
-  writeTable(batch, inUse.map(filteredNetwork), ports);
-  socket.apply(batch);
+  writeTable(batch, networks.map(filteredNetwork), ports, replace);
+  try {
+    socket.apply(batch);
+  } catch (error) {
+    if (replace || !isErrno(error, "EEXIST")) throw error;
+    rewriteTable(socket, root, true);
+  }
 }
 
 /** A netlink socket to the packet filter. Throws a Failure where the kernel has none. */
@@ -176,28 +177,25 @@ function filterFailure(error: unknown): unknown {
 }
 
 /**
- * Makes sure that the packet filter knows a network and these ports. The leases and ports must be on file already.
- * @param networkIsNew the table may be there without this network
+ * Makes sure that the packet filter has our rules, and knows a network and these ports. The ports must be on file already.
  */
-export function ensureFilter(
-  root: string,
-  record: NetworkRecord,
-  networkIsNew: boolean,
-  ports: readonly Forwarding[],
-): void {
+export function ensureFilter(root: string, record: NetworkRecord, ports: readonly Forwarding[]): void {
   using socket = openFilter();
   try {
-    if (!rulesAreThere(socket)) {
-      rewriteTable(socket, root);
+    const found = findRules(socket);
+    if (found !== "all") {
+      rewriteTable(socket, root, found === "some");
       return;
     }
-    if (!networkIsNew && ports.length === 0) return;
+    const network = filteredNetwork(record);
+    const isKnown = knowsNetwork(socket, network);
+    if (isKnown && ports.length === 0) return;
     try {
-      addToTable(socket, networkIsNew ? filteredNetwork(record) : undefined, ports);
+      addToTable(socket, isKnown ? undefined : network, ports);
     } catch (error) {
       // Somebody removed sets, or a container that is gone has left a port behind.
       if (!isErrno(error, "ENOENT", "EEXIST", "EBUSY")) throw error;
-      rewriteTable(socket, root);
+      rewriteTable(socket, root, true);
     }
   } catch (error) {
     throw filterFailure(error);

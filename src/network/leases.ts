@@ -45,7 +45,6 @@ import {
 import type { ReservedPort } from "./ports.ts";
 
 const LOCK_EX = 2;
-const AT_REMOVEDIR = 0x200;
 const HINT_LIMIT_BYTES = 16;
 
 /** A network as it is kept. */
@@ -106,29 +105,31 @@ class Hint {
   }
 }
 
-export interface Lease {
-  readonly address: Address;
-  /** Nobody else in this network held one. */
-  readonly first: boolean;
-}
-
 function makeNetwork(base: string, record: NetworkRecord): void {
-  for (const name of ["containers", "ports"]) makeDirectories(`${base}/${name}`);
+  for (const name of ["addresses", "containers", "ports"]) makeDirectories(`${base}/${name}`);
   replaceFile(`${base}/network.json`, `${JSON.stringify(record, null, 2)}\n`, { durable: false });
-  // Last, because it stands for all of them.
-  makeDirectories(`${base}/addresses`);
 }
 
-const ENOENT = 2;
 const EEXIST = 17;
 
-function takeAddress(base: string, address: Address, container: string): "taken" | "ours" | "no network" {
+/** Takes an address; false if it is another's. */
+function takeAddress(base: string, address: Address, container: string): boolean {
   const path = `${base}/addresses/${formatAddress(address)}`;
   const result = attempt("symlinkat", container, AT_FDCWD, path);
-  if (result === 0) return "ours";
-  if (result === -EEXIST) return readLink(path) === container ? "ours" : "taken";
-  if (result === -ENOENT) return "no network";
-  throw new KernelError("symlinkat", -result, path);
+  if (result === 0) return true;
+  if (result !== -EEXIST) throw new KernelError("symlinkat", -result, path);
+  return readLink(path) === container;
+}
+
+/** The hint's file; makes the network's directories with it if they are not there yet. */
+function openHint(base: string, record: NetworkRecord): Hint {
+  try {
+    return new Hint(`${base}/next`);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    makeNetwork(base, record);
+    return new Hint(`${base}/next`);
+  }
 }
 
 /**
@@ -136,28 +137,23 @@ function takeAddress(base: string, address: Address, container: string): "taken"
  * The lock must be held.
  * @throws Failure if there is none left, or the one asked for is another's
  */
-export function leaseAddress(root: string, record: NetworkRecord, container: string, wanted?: Address): Lease {
+export function leaseAddress(root: string, record: NetworkRecord, container: string, wanted?: Address): Address {
   const base = `${root}/${record.network}`;
   const subnet = parseSubnet(record.subnet);
   const gateway = parseAddress(record.gateway);
   if (subnet === undefined || gateway === undefined) throw new Error(`network ${record.network}: malformed subnet`);
   const held = addressOf(root, record.network, container);
-  if (held !== undefined && takeAddress(base, held, container) === "ours") return { address: held, first: false };
+  if (held !== undefined && takeAddress(base, held, container)) return held;
 
-  let first = false;
-  if (attempt("faccessat", AT_FDCWD, `${base}/addresses`, 0) < 0) {
-    makeNetwork(base, record);
-    first = true;
-  }
-  using hint = new Hint(`${base}/next`);
+  using hint = openHint(base, record);
   const offsets = wanted === undefined ? candidates(subnet, gateway, hint.value) : [offsetOf(subnet, wanted)];
   for (const offset of offsets) {
     const address = addressAt(subnet, offset);
-    if (takeAddress(base, address, container) !== "ours") continue;
+    if (!takeAddress(base, address, container)) continue;
     if (held !== undefined) removeFile(`${base}/containers/${container}`);
     makeLink(formatAddress(address), `${base}/containers/${container}`);
     if (wanted === undefined) hint.write(offset + 1);
-    return { address, first };
+    return address;
   }
   if (wanted !== undefined) {
     throw new Failure(`the address ${formatAddress(wanted)} belongs to another container`, {
@@ -176,23 +172,14 @@ export function addressOf(root: string, network: string, container: string): Add
   return text === undefined ? undefined : parseAddress(text);
 }
 
-export interface Release {
-  readonly address: Address;
-  /** The network has no containers any more. */
-  readonly idle: boolean;
-}
-
 /**
- * Gives a container's address back; undefined if it has none. The lock must be held. `forgetContainer` completes it, so that
- * what the caller does in between is done again if it dies over it.
+ * Gives a container's address back; that it has none is fine. The lock must be held, and what else is known of the container
+ * must be undone before: this is what finds it again after a crash.
  */
-export function releaseAddress(root: string, record: NetworkRecord, container: string): Release | undefined {
+export function releaseAddress(root: string, record: NetworkRecord, container: string): void {
   const base = `${root}/${record.network}`;
-  const address =
-    addressOf(root, record.network, container) ??
-    // A crash may have left the address without the way back.
-    leasesOf(root, record.network).find((lease) => lease.container === container)?.address;
-  if (address === undefined) return undefined;
+  const address = holdingOf(root, record.network, container);
+  if (address === undefined) return;
   removeFile(`${base}/ports/${container}`);
   const path = `${base}/addresses/${formatAddress(address)}`;
   const subnet = parseSubnet(record.subnet);
@@ -203,13 +190,15 @@ export function releaseAddress(root: string, record: NetworkRecord, container: s
       hint.write(Math.min(hint.value, offsetOf(subnet, address)));
     }
   }
-  // Goes only if it is empty.
-  const result = attempt("unlinkat", AT_FDCWD, `${base}/addresses`, AT_REMOVEDIR);
-  return { address, idle: result === 0 || result === -ENOENT };
+  removeFile(`${base}/containers/${container}`);
 }
 
-export function forgetContainer(root: string, network: string, container: string): void {
-  removeFile(`${root}/${network}/containers/${container}`);
+/** As `addressOf`, also where a crash has left the address without the way back. */
+export function holdingOf(root: string, network: string, container: string): Address | undefined {
+  return (
+    addressOf(root, network, container) ??
+    leasesOf(root, network).find((lease) => lease.container === container)?.address
+  );
 }
 
 /** Notes a container's published ports, so that the packet filter can be made again from the files. */

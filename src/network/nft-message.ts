@@ -43,8 +43,10 @@ export function transaction(batch: Batch, body: () => void): void {
   batch.message({ type: NFNL_MSG_BATCH_END, about: "change the packet filter (nf_tables)", header: BATCH_HEADER });
 }
 
-export function newTable(batch: Batch, table: string): void {
-  add(batch, "newTable", NLM.create, `make the nf_tables table ${table}`, () => batch.string(1, table).be32(2, 0));
+/** @param mayExist without it the request is refused with EEXIST if the table is there */
+export function newTable(batch: Batch, table: string, mayExist: boolean): void {
+  const flags = mayExist ? NLM.create : NLM.create | NLM.excl;
+  add(batch, "newTable", flags, `make the nf_tables table ${table}`, () => batch.string(1, table).be32(2, 0));
 }
 
 export function deleteTable(batch: Batch, table: string): void {
@@ -162,6 +164,14 @@ export function deleteElements(batch: Batch, table: string, set: string, element
 
 export function askForRules(batch: Batch, table: string): void {
   add(batch, "getRule", NLM.dump, "list the nf_tables rules", () => batch.string(1, table));
+}
+
+/** Asks for one element; refused with ENOENT if it or the set is not there. */
+export function askForElement(batch: Batch, table: string, set: string, { key }: Element): void {
+  add(batch, "getSetElem", 0, `look into the nf_tables set ${set}`, () => {
+    batch.string(1, table).string(2, set);
+    batch.nest(3, () => batch.nest(1, () => batch.nest(1, () => batch.bytes(1, key))));
+  });
 }
 
 export function askForElements(batch: Batch, table: string, set: string): void {

@@ -13,6 +13,7 @@ import { Batch, listAttributes, parseAttributes, textOf } from "./netlink.ts";
 import type { NetlinkSocket } from "./netlink-socket.ts";
 import {
   addElements,
+  askForElement,
   askForElements,
   askForRules,
   type BaseChain,
@@ -181,12 +182,23 @@ function changePorts(change: ChangeElements, batch: Batch, forwardings: readonly
   }
 }
 
-/** Makes the table anew, whatever was there, with these networks and published ports. */
-export function writeTable(batch: Batch, networks: readonly FilteredNetwork[], ports: readonly Forwarding[]): void {
+/**
+ * Makes the table with these networks and published ports.
+ * @param replace whether one may be there, which goes in the same step. Without it the kernel refuses with EEXIST if so. Where
+ * something was deleted, closing the socket waits until the kernel has freed it: some 8 ms.
+ */
+export function writeTable(
+  batch: Batch,
+  networks: readonly FilteredNetwork[],
+  ports: readonly Forwarding[],
+  replace: boolean,
+): void {
   transaction(batch, () => {
-    newTable(batch, TABLE);
-    deleteTable(batch, TABLE);
-    newTable(batch, TABLE);
+    newTable(batch, TABLE, replace);
+    if (replace) {
+      deleteTable(batch, TABLE);
+      newTable(batch, TABLE, false);
+    }
     SETS.forEach((set, index) => {
       newSet(batch, TABLE, set, index + 1);
     });
@@ -197,13 +209,22 @@ export function writeTable(batch: Batch, networks: readonly FilteredNetwork[], p
   });
 }
 
-/** Whether our rules are there, all of them: somebody may have flushed them. */
-export function rulesAreThere(socket: NetlinkSocket): boolean {
+/** Whether our rules are there, all of them or some or none: somebody may have flushed them. */
+export function findRules(socket: NetlinkSocket): "all" | "some" | "none" {
   const batch = new Batch();
   askForRules(batch, TABLE);
   let count = 0;
   socket.dump(batch, () => count++);
-  return count === RULE_COUNT;
+  return count === RULE_COUNT ? "all" : count === 0 ? "none" : "some";
+}
+
+const ENOENT = 2;
+
+/** Whether the table knows a network. */
+export function knowsNetwork(socket: NetlinkSocket, network: FilteredNetwork): boolean {
+  const batch = new Batch();
+  askForElement(batch, TABLE, "bridges", { key: linkName(network.bridge) });
+  return socket.get(batch, (_, errno) => errno === ENOENT) !== undefined;
 }
 
 /** Adds a network and published ports. Throws ENOENT if the table is not there, EEXIST if a port leads elsewhere. */

@@ -25,6 +25,8 @@ const IFLA = {
 } as const;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
 const VETH_INFO_PEER = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_MODE_NONE = 1;
@@ -32,6 +34,7 @@ const IFA = { address: 1, local: 2, broadcast: 4 } as const;
 const RTA = { dst: 1, oif: 4, gateway: 5, table: 15 } as const;
 const AF_INET = 2;
 const AF_INET6 = 10;
+const IFLA_BRPORT_MODE = 4;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
@@ -126,10 +129,17 @@ export function setUp(batch: Batch, link: LinkRef, newName?: string): void {
   });
 }
 
-/** Asks for a link to become a port of a bridge. */
-export function setMaster(batch: Batch, name: string, master: number): void {
-  batch.message({ type: RTM.setLink, about: `add the link ${name} to its bridge`, header: linkHeader(name) }, () => {
-    batch.string(IFLA.ifname, name).u32(IFLA.master, master);
+/**
+ * Asks for a bridge's port to give packets back where they came from. Without it a container does not reach its own published
+ * port where the packet filter sees bridged packets (br_netfilter).
+ */
+export function setHairpin(batch: Batch, name: string): void {
+  batch.message({ type: RTM.newLink, about: `set hairpin mode on the link ${name}`, header: linkHeader(name) }, () => {
+    batch.string(IFLA.ifname, name);
+    batch.nest(IFLA.linkinfo, () => {
+      batch.string(IFLA_INFO_SLAVE_KIND, "bridge");
+      batch.nest(IFLA_INFO_SLAVE_DATA, () => batch.u8(IFLA_BRPORT_MODE, 1));
+    });
   });
 }
 
