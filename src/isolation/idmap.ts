@@ -1,0 +1,140 @@
+/**
+ * Id maps of user namespaces: user_namespaces(7), subuid(5).
+ */
+import { Failure } from "../failure.ts";
+import { isErrno, KernelError } from "../linux/error.ts";
+import { O_WRONLY, openHost } from "../linux/hostpath.ts";
+import { writeOnce } from "../linux/io.ts";
+import type { IdMapping } from "../spec/config.ts";
+
+/** Of uids and of gids. */
+export interface IdMapPair {
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
+}
+
+/** UID_GID_MAP_MAX_EXTENTS of the kernel, since 4.15. */
+const LINE_LIMIT = 340;
+/** The kernel takes less than a page; pages are 4 KiB at least. */
+const MAP_LIMIT_BYTES = 4095;
+/** 4294967295 is "no id" for the kernel. */
+const ID_LIMIT = 0xffffffff;
+
+/** As many ids as a container is given: all that fit into 16 bits, with `nobody`. */
+export const ID_RANGE_SIZE = 65536;
+const DEFAULT_FIRST_ID = 100000;
+/** Whose ranges of /etc/subuid and /etc/subgid containers use, the first one that has both. */
+const RANGE_OWNERS: readonly (readonly string[])[] = [["mycontainer"], ["root", "0"]];
+
+/**
+ * The text of a uid_map or gid_map. Throws a Failure if the kernel would refuse it: nothing mapped, too many lines, ids out of
+ * range, overlaps.
+ * @param name what the map is called in messages: `"uidMappings"`
+ */
+export function formatIdMap(mappings: readonly IdMapping[], name: string): string {
+  if (mappings.length === 0) throw new Failure(`${name}: no ids are mapped`);
+  if (mappings.length > LINE_LIMIT) {
+    throw new Failure(`${name}: ${mappings.length} ranges are more than the kernel's limit of ${LINE_LIMIT}`);
+  }
+  for (const { containerID, hostID, size } of mappings) {
+    if (![containerID, hostID].every(isId) || !isId(size) || size === 0) {
+      throw new Failure(`${name}: '${containerID} ${hostID} ${size}' is not a range of ids`);
+    }
+    if (containerID + size > ID_LIMIT || hostID + size > ID_LIMIT) {
+      throw new Failure(`${name}: the range '${containerID} ${hostID} ${size}' goes past the last id, ${ID_LIMIT - 1}`);
+    }
+  }
+  refuseOverlap(mappings, "containerID", name);
+  refuseOverlap(mappings, "hostID", name);
+  const text = mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+  if (text.length > MAP_LIMIT_BYTES) throw new Failure(`${name}: longer than the kernel's limit of a page`);
+  return text;
+}
+
+function isId(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < ID_LIMIT;
+}
+
+function refuseOverlap(mappings: readonly IdMapping[], side: "containerID" | "hostID", name: string): void {
+  const sorted = [...mappings].sort((a, b) => a[side] - b[side]);
+  sorted.reduce((end, mapping) => {
+    if (mapping[side] < end) throw new Failure(`${name}: ${side} ${mapping[side]} is mapped twice`);
+    return mapping[side] + mapping.size;
+  }, 0);
+}
+
+/**
+ * Gives the user namespace of a process its maps. The writer has CAP_SETUID and CAP_SETGID in the parent namespace, so
+ * setgroups(2) stays allowed inside.
+ */
+export function writeIdMaps(pid: number, { uids, gids }: IdMapPair): void {
+  const maps = { uid_map: formatIdMap(uids, "uidMappings"), gid_map: formatIdMap(gids, "gidMappings") };
+  writeMap(`/proc/${pid}/gid_map`, maps.gid_map);
+  writeMap(`/proc/${pid}/uid_map`, maps.uid_map);
+}
+
+function writeMap(path: string, text: string): void {
+  using file = openHost(path, O_WRONLY);
+  const result = writeOnce(file.fd, text);
+  if (result === 0) return;
+  const error = new KernelError("write", -result, path);
+  if (!isErrno(error, "EPERM")) throw error;
+  throw new Failure("the kernel refuses the id map of the container's user namespace", {
+    hint: "map only ids that this process has itself: see /proc/self/uid_map and /proc/self/gid_map",
+    cause: error,
+  });
+}
+
+export interface IdRange {
+  readonly owner: string;
+  readonly first: number;
+  readonly size: number;
+}
+
+/** The ranges of an /etc/subuid or /etc/subgid, in its order; lines that are none are left out, as shadow does. */
+export function parseSubordinateIds(text: string): IdRange[] {
+  return text.split("\n").flatMap((line) => {
+    const [owner = "", first = "", size = "", ...rest] = line.trim().split(":");
+    if (owner === "" || owner.startsWith("#") || rest.length > 0) return [];
+    const range = { owner, first: decimal(first), size: decimal(size) };
+    return range.size > 0 && range.first + range.size <= ID_LIMIT ? [range] : [];
+  });
+}
+
+function decimal(text: string): number {
+  return /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
+}
+
+/**
+ * The ids for containers with a user namespace: 65536 from 0 on, mapped to the first range large enough that the texts of
+ * /etc/subuid and /etc/subgid give to `mycontainer`, else to root; else to the first ids from 100000 on that nobody has there.
+ */
+export function chooseIdRange(subuid: string, subgid: string): IdMapPair {
+  const uids = parseSubordinateIds(subuid);
+  const gids = parseSubordinateIds(subgid);
+  for (const owners of RANGE_OWNERS) {
+    const [uid, gid] = [ownedBy(uids, owners), ownedBy(gids, owners)];
+    if (uid !== undefined && gid !== undefined) return { uids: [mapTo(uid)], gids: [mapTo(gid)] };
+  }
+  const first = firstFree([...uids, ...gids]);
+  return { uids: [mapTo(first)], gids: [mapTo(first)] };
+}
+
+function ownedBy(ranges: readonly IdRange[], owners: readonly string[]): number | undefined {
+  return ranges.find(({ owner, size }) => owners.includes(owner) && size >= ID_RANGE_SIZE)?.first;
+}
+
+function mapTo(hostID: number): IdMapping {
+  return { containerID: 0, hostID, size: ID_RANGE_SIZE };
+}
+
+function firstFree(taken: readonly IdRange[]): number {
+  let first = DEFAULT_FIRST_ID;
+  for (const range of [...taken].sort((a, b) => a.first - b.first)) {
+    if (range.first < first + ID_RANGE_SIZE) first = Math.max(first, range.first + range.size);
+  }
+  if (first + ID_RANGE_SIZE <= ID_LIMIT) return first;
+  throw new Failure("no ids are free for containers with a user namespace", {
+    hint: "give user 'mycontainer' 65536 ids in /etc/subuid and /etc/subgid",
+  });
+}

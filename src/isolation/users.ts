@@ -1,0 +1,132 @@
+/**
+ * Who a container's program runs as: `--user` and an image's USER, by the accounts of the image: passwd(5), group(5). The
+ * accounts are foreign text, and no code of the image's (NSS) is asked.
+ */
+import { Failure } from "../failure.ts";
+
+/** The texts of /etc/passwd and /etc/group in a container's root; empty where there is none. */
+export interface Accounts {
+  readonly passwd: string;
+  readonly group: string;
+}
+
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** With `gid` as the first, so that it is no use to give it up (CVE-2022-36109). */
+  readonly additionalGids: readonly number[];
+  /** The home directory, `/` where none is known. */
+  readonly home: string;
+}
+
+/** 4294967295 means "leave it as it is" to setresuid(2): with it, the program would stay root. */
+const LAST_ID = 0xfffffffe;
+const LINE_LIMIT = 100_000;
+const LINE_LIMIT_CHARACTERS = 1024 * 1024;
+/** NGROUPS_MAX: setgroups(2). */
+const GROUPS_LIMIT = 65536;
+
+/**
+ * Resolves `USER[:GROUP]`. Digits are always ids, and need not be in the files; all else is a name, and must be. Nothing at all
+ * is root. Without a group, the user has those of the files: the primary one, and all that name it as a member.
+ * @param groupAdd of `--group-add`: names or gids, added to what the user has
+ */
+export function resolveUser(spec: string, accounts: Accounts, groupAdd: readonly string[] = []): ResolvedUser {
+  const [userPart = "", groupPart, ...rest] = spec.split(":");
+  const malformed = rest.length > 0 || (groupPart !== undefined && (userPart === "" || groupPart === ""));
+  if (malformed) {
+    throw new Failure(`user '${spec}' is not of the form USER[:GROUP]`, { hint: "as in '--user 1000:1000'" });
+  }
+  const user = findUser(userPart === "" ? "0" : userPart, accounts.passwd);
+  const gid = groupPart === undefined ? user.gid : findGroup(groupPart, accounts.group);
+  const memberOf = groupPart === undefined && user.name !== undefined ? groupsOf(user.name, accounts.group) : [];
+  const added = groupAdd.map((group) => findGroup(group, accounts.group));
+  const additionalGids = [...new Set([gid, ...memberOf, ...added])];
+  if (additionalGids.length > GROUPS_LIMIT) {
+    throw new Failure(`user '${spec}' has more groups than the kernel's limit of ${GROUPS_LIMIT}`);
+  }
+  return { uid: user.uid, gid, additionalGids, home: user.home };
+}
+
+interface User {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly name: string | undefined;
+}
+
+/** Whether it is an id, and not a name: also a name that is all digits is an id. */
+function isNumber(text: string): boolean {
+  return /^[0-9]+$/.test(text);
+}
+
+/** The id that digits mean; undefined if they are none, or out of range. */
+function parseId(text: string): number | undefined {
+  const id = isNumber(text) ? Number(text) : Number.NaN;
+  return id <= LAST_ID ? id : undefined;
+}
+
+function idOf(text: string, what: string): number {
+  const id = parseId(text);
+  if (id === undefined) throw new Failure(`${what} ${text} is out of range`, { hint: `the last id is ${LAST_ID}` });
+  return id;
+}
+
+function findUser(user: string, passwd: string): User {
+  const uid = isNumber(user) ? idOf(user, "uid") : undefined;
+  for (const [name, , entryUid = "", entryGid = "", , home = ""] of entriesOf(passwd, "/etc/passwd")) {
+    const id = parseId(entryUid);
+    if (uid === undefined ? name !== user : id !== uid) continue;
+    const gid = parseId(entryGid);
+    // Taking what is not a number for 0 would make a root of a user that is none.
+    if (id === undefined || gid === undefined) {
+      throw new Failure(`the entry of user '${user}' in the image's /etc/passwd has no valid ids`, {
+        hint: "give both as numbers, as in '--user 1000:1000'",
+      });
+    }
+    return { uid: id, gid, name, home: home.startsWith("/") && !home.includes("\0") ? home : "/" };
+  }
+  if (uid !== undefined) return { uid, gid: 0, home: "/", name: undefined };
+  throw new Failure(`there is no user '${user}' in the image's /etc/passwd`, {
+    hint: "a user that is not in the file can be given by number, as in '--user 1000:1000'",
+  });
+}
+
+function findGroup(group: string, text: string): number {
+  if (isNumber(group)) return idOf(group, "gid");
+  for (const [name, , entryGid = ""] of entriesOf(text, "/etc/group")) {
+    if (name !== group) continue;
+    const gid = parseId(entryGid);
+    if (gid !== undefined) return gid;
+    throw new Failure(`the entry of group '${group}' in the image's /etc/group has no valid id`);
+  }
+  throw new Failure(`there is no group '${group}' in the image's /etc/group`, {
+    hint: "a group that is not in the file can be given by number",
+  });
+}
+
+/** The groups that have the user as a member; entries without a valid gid give nothing. */
+function groupsOf(user: string, text: string): number[] {
+  const gids: number[] = [];
+  for (const [, , entryGid = "", members = ""] of entriesOf(text, "/etc/group")) {
+    if (!`,${members},`.includes(`,${user},`)) continue;
+    const gid = parseId(entryGid);
+    if (gid !== undefined) gids.push(gid);
+  }
+  return gids;
+}
+
+/** The fields of each entry; empty lines, comments and those of NIS (`+...`, `-...`) are none. */
+function* entriesOf(text: string, path: string): Generator<string[]> {
+  let lines = 0;
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf("\n", start);
+    const end = newline < 0 ? text.length : newline;
+    if (++lines > LINE_LIMIT || end - start > LINE_LIMIT_CHARACTERS) {
+      throw new Failure(`the image's ${path} is too large: more than ${LINE_LIMIT} lines, or a line of over 1 MiB`);
+    }
+    const line = text.slice(start, end).trim();
+    start = end + 1;
+    if (line !== "" && !"#+-".includes(line.charAt(0))) yield line.split(":", 7);
+  }
+}
