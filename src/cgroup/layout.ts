@@ -42,7 +42,7 @@ const V1_CONTROLLERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Octal escapes of spaces and the like: proc_pid_mountinfo(5). */
-function unescape(field: string): string {
+function unescapeField(field: string): string {
   return field.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
@@ -56,7 +56,7 @@ export function parseMountinfo(
     const separator = line.indexOf(" - ");
     if (separator < 0) continue;
     const [type, , options = ""] = line.slice(separator + 3).split(" ");
-    const mountpoint = unescape(line.split(" ", 5)[4] ?? "");
+    const mountpoint = unescapeField(line.split(" ", 5)[4] ?? "");
     if (type === "cgroup2") unified ??= mountpoint;
     if (type !== "cgroup") continue;
     for (const name of options.split(","))
