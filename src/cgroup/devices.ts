@@ -39,17 +39,23 @@ function wildcard(number: number | undefined): number | undefined {
   return number === undefined || number === -1 ? undefined : number;
 }
 
-function complete(rule: DeviceRule): FullRule {
+/** A rule about some of "all" types becomes one about each: `a` alone in the kernel's files means everything. */
+function complete(rule: DeviceRule): FullRule[] {
   const access = rule.access === undefined || rule.access === "" ? "rwm" : rule.access;
   for (const letter of access)
     if (!"rwm".includes(letter)) throw new Failure(`device access '${access}' is not made of r, w and m`);
-  return {
+  const full: FullRule = {
     allow: rule.allow,
     type: rule.type ?? "a",
     major: wildcard(rule.major),
     minor: wildcard(rule.minor),
     access,
   };
+  if (full.type !== "a" || isWholesale(full)) return [full];
+  return [
+    { ...full, type: "b" },
+    { ...full, type: "c" },
+  ];
 }
 
 function isWholesale({ type, major, minor, access }: FullRule): boolean {
@@ -63,7 +69,7 @@ function isWholesale({ type, major, minor, access }: FullRule): boolean {
 export function deviceRules(rules: readonly DeviceRule[]): FullRule[] | "everything" {
   let kept: FullRule[] = [];
   let everything = false;
-  for (const rule of rules.map(complete)) {
+  for (const rule of rules.flatMap(complete)) {
     if (isWholesale(rule)) {
       kept = [];
       everything = rule.allow;
