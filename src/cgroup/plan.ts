@@ -1,0 +1,164 @@
+/**
+ * Resources + the layout of the host -> what is made and written for one container's cgroup. Pure; the plan is plain data.
+ */
+import { Failure, unreachable } from "../failure.ts";
+import type { Resources } from "../spec/config.ts";
+import { deviceRules, type FullRule } from "./devices.ts";
+import { type CgroupLayout, directoryOf } from "./layout.ts";
+import { ancestorsOf, checkCgroupPath } from "./path.ts";
+import * as v1 from "./v1.ts";
+import * as v2 from "./v2.ts";
+import type { AskedFor, Conversion, Write } from "./write.ts";
+
+/** A write into a file by its absolute path (`instead`, too). */
+export type PlannedWrite = Write;
+
+export interface CgroupPlan {
+  readonly layout: CgroupLayout["kind"];
+  /** Below the root of every hierarchy. */
+  readonly path: string;
+  /** One a hierarchy; with the controllers that it is for. */
+  readonly directories: readonly { readonly controllers: readonly string[]; readonly directory: string }[];
+  /** Version 2: the files that hand controllers down to the cgroup, from the root on. */
+  readonly enable: readonly { readonly file: string; readonly value: string }[];
+  readonly writes: readonly PlannedWrite[];
+  /** Version 2: what the program that guards the devices allows; without one, all are. */
+  readonly devicesProgram?: readonly FullRule[];
+  readonly warnings: readonly string[];
+}
+
+export interface CgroupOptions {
+  /** Which controllers' limits the user asked for; those of others are defaults. Without this, all. */
+  readonly askedFor?: AskedFor;
+}
+
+/** Joined in any case: for limits that come later, for statistics, and to freeze and kill. `cpuset` is dear to join. */
+const ALWAYS_V1: readonly string[] = ["cpu", "cpuacct", "memory", "pids", "blkio", "devices", "freezer"];
+const ALWAYS_V2: readonly string[] = ["cpu", "memory", "pids", "io"];
+
+/** Throws a Failure where a limit that was asked for cannot be had here, or has no sound value. */
+export function planCgroup(
+  layout: CgroupLayout,
+  path: string,
+  resources: Resources,
+  options: CgroupOptions = {},
+): CgroupPlan {
+  checkCgroupPath(path);
+  const askedFor = options.askedFor ?? (() => true);
+  switch (layout.kind) {
+    case "v2": {
+      const rules = deviceRules(resources.devices ?? []);
+      const plan = planLimits(layout, path, v2.convert(resources, askedFor), ALWAYS_V2);
+      return rules === "everything" ? plan : { ...plan, devicesProgram: rules };
+    }
+    case "v1":
+    case "hybrid": {
+      const limits = v1.convert(resources, askedFor);
+      const devicesAsked = resources.devices !== undefined && askedFor("devices");
+      const writes = [...v1.convertDevices(resources.devices ?? [], devicesAsked), ...limits.writes];
+      return planLimits(layout, path, { writes, warnings: limits.warnings }, ALWAYS_V1);
+    }
+    default:
+      return unreachable(layout);
+  }
+}
+
+/** As `planCgroup`, for a cgroup that is there: just what `resources` says is changed; devices, if it has rules for them. */
+export function planUpdate(layout: CgroupLayout, path: string, resources: Resources): CgroupPlan {
+  checkCgroupPath(path);
+  if (layout.kind === "v2") {
+    if (resources.devices !== undefined)
+      throw new Failure("the devices of a running container cannot be changed with cgroups version 2");
+    return planLimits(layout, path, v2.convert(resources), []);
+  }
+  const { writes, warnings } = v1.convert(resources);
+  const devices = resources.devices === undefined ? [] : v1.convertDevices(resources.devices, true);
+  return planLimits(layout, path, { writes: [...devices, ...writes], warnings }, []);
+}
+
+/** Version 2 files named `cgroup.*` are every cgroup's own. */
+const CORE = "cgroup";
+
+function controllersOf(layout: CgroupLayout): readonly string[] {
+  return layout.kind === "v2" ? [...layout.available, CORE] : layout.controllers.map(({ name }) => name);
+}
+
+function planLimits(
+  layout: CgroupLayout,
+  path: string,
+  { writes, warnings }: Conversion,
+  always: readonly string[],
+): CgroupPlan {
+  const present = new Set(controllersOf(layout));
+  const missing = new Map<string, Write>();
+  for (const write of writes)
+    if (!present.has(write.controller) && write.optional !== true) missing.set(write.controller, write);
+  for (const write of missing.values()) if (write.asked) throw missingController(layout, write.controller);
+  const kept = writes.filter(({ controller }) => present.has(controller));
+  const used = new Set([...always, ...kept.map(({ controller }) => controller)].filter((name) => present.has(name)));
+  used.delete(CORE);
+  return {
+    layout: layout.kind,
+    path,
+    directories: directoriesOf(layout, path, used),
+    enable: layout.kind === "v2" && used.size > 0 ? enabling(layout.root, path, [...used]) : [],
+    writes: kept.map((write) => placed(write, directoryOf(layout, write.controller, path) ?? "")),
+    warnings: [
+      ...warnings,
+      ...[...missing.keys()].map((name) => `${describe(name)} not limited: this host has no '${name}' controller`),
+    ],
+  };
+}
+
+function placed(write: Write, directory: string): PlannedWrite {
+  const { file, instead } = write;
+  return {
+    ...write,
+    file: `${directory}/${file}`,
+    ...(instead === undefined ? {} : { instead: { ...instead, file: `${directory}/${instead.file}` } }),
+  };
+}
+
+function directoriesOf(layout: CgroupLayout, path: string, used: ReadonlySet<string>): CgroupPlan["directories"] {
+  if (layout.kind === "v2") return [{ controllers: [...used], directory: `${layout.root}${path}` }];
+  const directories = new Map<string, string[]>();
+  for (const { name, mountpoint } of layout.controllers) {
+    if (!used.has(name)) continue;
+    const directory = `${mountpoint}${path}`;
+    directories.set(directory, [...(directories.get(directory) ?? []), name]);
+  }
+  return [...directories].map(([directory, controllers]) => ({ controllers, directory }));
+}
+
+function enabling(root: string, path: string, controllers: readonly string[]): CgroupPlan["enable"] {
+  const value = controllers.map((name) => `+${name}`).join(" ");
+  return ["", ...ancestorsOf(path)].map((above) => ({ file: `${root}${above}/cgroup.subtree_control`, value }));
+}
+
+const SUBJECTS: Readonly<Record<string, string>> = {
+  blkio: "block I/O is",
+  cpu: "the CPU is",
+  cpuset: "the set of CPUs is",
+  devices: "the use of devices is",
+  hugetlb: "huge pages are",
+  io: "block I/O is",
+  memory: "memory is",
+  pids: "the number of processes is",
+};
+
+function describe(controller: string): string {
+  return SUBJECTS[controller] ?? `${controller} is`;
+}
+
+function missingController(layout: CgroupLayout, controller: string): Failure {
+  const offered = controllersOf(layout).filter((name) => name !== CORE);
+  return new Failure(
+    `a limit was asked for that needs the '${controller}' controller of cgroups, which is not available`,
+    {
+      hint:
+        offered.length === 0
+          ? "no controllers are mounted or delegated here: leave the limit out, or mount /sys/fs/cgroup"
+          : `leave the limit out, or have the controller enabled; there are ${offered.join(", ")}`,
+    },
+  );
+}
