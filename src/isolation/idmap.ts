@@ -3,7 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import { isErrno, KernelError } from "../linux/error.ts";
-import { O_WRONLY, openHost } from "../linux/hostpath.ts";
+import { O_WRONLY, openHost, readTextIfThere } from "../linux/hostpath.ts";
 import { writeOnce } from "../linux/io.ts";
 import type { IdMapping } from "../spec/config.ts";
 
@@ -105,27 +105,40 @@ function decimal(text: string): number {
   return /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
 }
 
+/** A range of ids of the host that a container's ids from 0 on are mapped to. */
+export interface HostRange {
+  readonly hostID: number;
+  readonly size: number;
+}
+
+/** The range of this host, by its /etc/subuid and /etc/subgid: see `pickIdRange`. */
+export function chooseIdRange(): HostRange {
+  return pickIdRange(readTextIfThere("/etc/subuid") ?? "", readTextIfThere("/etc/subgid") ?? "");
+}
+
 /**
- * The ids for containers with a user namespace: 65536 from 0 on, mapped to the first range large enough that the texts of
- * /etc/subuid and /etc/subgid give to `mycontainer`, else to root; else to the first ids from 100000 on that nobody has there.
+ * The ids for containers with a user namespace, the same for uids and gids: the first 65536 that the texts of /etc/subuid and
+ * /etc/subgid both give to `mycontainer`, else to root; else the first ones from 100000 on that they give to nobody.
  */
-export function chooseIdRange(subuid: string, subgid: string): IdMapPair {
+export function pickIdRange(subuid: string, subgid: string): HostRange {
   const uids = parseSubordinateIds(subuid);
   const gids = parseSubordinateIds(subgid);
   for (const owners of RANGE_OWNERS) {
-    const [uid, gid] = [ownedBy(uids, owners), ownedBy(gids, owners)];
-    if (uid !== undefined && gid !== undefined) return { uids: [mapTo(uid)], gids: [mapTo(gid)] };
+    const own = ({ owner }: IdRange) => owners.includes(owner);
+    const hostID = firstInBoth(uids.filter(own), gids.filter(own));
+    if (hostID !== undefined) return { hostID, size: ID_RANGE_SIZE };
   }
-  const first = firstFree([...uids, ...gids]);
-  return { uids: [mapTo(first)], gids: [mapTo(first)] };
+  return { hostID: firstFree([...uids, ...gids]), size: ID_RANGE_SIZE };
 }
 
-function ownedBy(ranges: readonly IdRange[], owners: readonly string[]): number | undefined {
-  return ranges.find(({ owner, size }) => owners.includes(owner) && size >= ID_RANGE_SIZE)?.first;
-}
-
-function mapTo(hostID: number): IdMapping {
-  return { containerID: 0, hostID, size: ID_RANGE_SIZE };
+function firstInBoth(uids: readonly IdRange[], gids: readonly IdRange[]): number | undefined {
+  for (const uid of uids) {
+    for (const gid of gids) {
+      const first = Math.max(uid.first, gid.first);
+      if (first + ID_RANGE_SIZE <= Math.min(uid.first + uid.size, gid.first + gid.size)) return first;
+    }
+  }
+  return undefined;
 }
 
 function firstFree(taken: readonly IdRange[]): number {

@@ -1,8 +1,14 @@
 /**
  * Who a container's program runs as: `--user` and an image's USER, by the accounts of the image: passwd(5), group(5). The
- * accounts are foreign text, and no code of the image's (NSS) is asked.
+ * accounts are foreign text in files that may be anything (a link to the host's, a pipe, a device, endless), and no code of the
+ * image's (NSS) is asked.
  */
 import { Failure } from "../failure.ts";
+import { isErrno } from "../linux/error.ts";
+import { type Handle, O_NONBLOCK } from "../linux/fd.ts";
+import { readAllText } from "../linux/io.ts";
+import { O_PATH, openInRoot, openInRootIfThere } from "../linux/rootpath.ts";
+import { type FileStatus, statusOfFd } from "../linux/status.ts";
 
 /** The texts of /etc/passwd and /etc/group in a container's root; empty where there is none. */
 export interface Accounts {
@@ -25,13 +31,16 @@ const LINE_LIMIT = 100_000;
 const LINE_LIMIT_CHARACTERS = 1024 * 1024;
 /** NGROUPS_MAX: setgroups(2). */
 const GROUPS_LIMIT = 65536;
+const ACCOUNTS_LIMIT_BYTES = 16 * 1024 * 1024;
+const O_RDONLY = 0;
+const O_NOCTTY = 0o400;
 
 /**
  * Resolves `USER[:GROUP]`. Digits are always ids, and need not be in the files; all else is a name, and must be. Nothing at all
  * is root. Without a group, the user has those of the files: the primary one, and all that name it as a member.
  * @param groupAdd of `--group-add`: names or gids, added to what the user has
  */
-export function resolveUser(spec: string, accounts: Accounts, groupAdd: readonly string[] = []): ResolvedUser {
+export function resolveUser(spec: string, groupAdd: readonly string[], accounts: Accounts): ResolvedUser {
   const [userPart = "", groupPart, ...rest] = spec.split(":");
   const malformed = rest.length > 0 || (groupPart !== undefined && (userPart === "" || groupPart === ""));
   if (malformed) {
@@ -129,4 +138,61 @@ function* entriesOf(text: string, path: string): Generator<string[]> {
     start = end + 1;
     if (line !== "" && !"#+-".includes(line.charAt(0))) yield line.split(":", 7);
   }
+}
+
+/**
+ * Reads the accounts of a root, or of the layers of one, the topmost first. What is missing is empty. Throws a Failure for what
+ * is not a regular file, or too large.
+ */
+export function readAccounts(rootFds: readonly number[]): Accounts {
+  const first = (path: string) => {
+    for (const rootFd of rootFds) {
+      const text = readAccountFile(rootFd, path);
+      if (text !== undefined) return text;
+    }
+    return "";
+  };
+  return { passwd: first("/etc/passwd"), group: first("/etc/group") };
+}
+
+function readAccountFile(rootFd: number, path: string): string | undefined {
+  try {
+    // By O_PATH nothing is opened: a pipe does not block, and a device does not start.
+    using found = openInRootIfThere(rootFd, path, O_PATH);
+    if (found === undefined) return undefined;
+    const status = statusOfFd(found.fd, path);
+    if (isWhiteout(status)) return "";
+    checkAccountFile(status, path);
+    using file = reopen(rootFd, path, status);
+    return readAllText(file.fd, path, ACCOUNTS_LIMIT_BYTES);
+  } catch (error) {
+    if (isErrno(error, "ELOOP")) {
+      throw new Failure(`the image's ${path} is a link that leads nowhere`, { cause: error });
+    }
+    if (error instanceof RangeError) throw tooLarge(path);
+    throw error;
+  }
+}
+
+/** What overlayfs has in a layer for a file that is removed there. */
+function isWhiteout({ type, device }: FileStatus): boolean {
+  return type === "character" && device.major === 0 && device.minor === 0;
+}
+
+function checkAccountFile({ type, sizeBytes }: FileStatus, path: string): void {
+  if (type !== "file") throw new Failure(`the image's ${path} is not a regular file but a ${type}`);
+  if (sizeBytes > ACCOUNTS_LIMIT_BYTES) throw tooLarge(path);
+}
+
+/** Opens for reading what was looked at; fails if it is another file by now. */
+function reopen(rootFd: number, path: string, seen: FileStatus): Handle {
+  const file = openInRoot(rootFd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  const status = statusOfFd(file.fd, path);
+  if (status.type === "file" && status.inode === seen.inode && status.mountId === seen.mountId) return file;
+  file.close();
+  throw new Failure(`the image's ${path} was replaced while it was read`);
+}
+
+function tooLarge(path: string): Failure {
+  return new Failure(`the image's ${path} is larger than ${ACCOUNTS_LIMIT_BYTES / 1024 / 1024} MiB`);
 }
