@@ -10,6 +10,7 @@ import { Failure } from "../failure.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { O_DIRECTORY, O_PATH, openHost } from "../linux/hostpath.ts";
 import { planTree } from "../plan/tree.ts";
+import { stringifyExact } from "../spec/json.ts";
 import { line } from "./output.ts";
 
 export function printPlan(root: StateRoot, options: RunOptions, defaults: Defaults, format: string): number {
@@ -25,13 +26,7 @@ export function printPlan(root: StateRoot, options: RunOptions, defaults: Defaul
       : [image.directory];
   const accountRoots = directories.map((path) => stack.use(openHost(path, O_PATH | O_DIRECTORY)).fd);
   const { plan } = design({ root, options, defaults, image, id: newId(image.baseName), accountRoots });
-  if (format === "json") line(JSON.stringify(plan, jsonValue, 2));
+  if (format === "json") line(stringifyExact(plan, 2));
   else for (const text of planTree(plan)) line(text);
   return 0;
-}
-
-/** BigInts are written as the numbers that they are, where these are exact, else as texts. */
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value !== "bigint") return value;
-  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }

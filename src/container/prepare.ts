@@ -2,10 +2,11 @@
  * From options to a container that is ready to be made: looked up, composed, planned, and noted on disk.
  */
 import { detectLayout } from "../cgroup/layout.ts";
-import { planCgroup, viewOf } from "../cgroup/plan.ts";
+import { planCgroup } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { type ResolvedImage, resolveImage } from "../image/resolve.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
+import { checkSysctls } from "../isolation/sysctls.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -23,9 +24,11 @@ import { parseSignal } from "../linux/signal.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { planNetwork } from "../network/plan.ts";
 import { type Reservation, reservePorts } from "../network/ports.ts";
+import { cgroupViewOf } from "../plan/cgroup-view.ts";
 import { planContainer } from "../plan/container.ts";
 import type { IdMaps, Plan, RootSource, SeccompPlan } from "../plan/plan.ts";
 import type { Spec } from "../spec/config.ts";
+import { stringifyExact } from "../spec/json.ts";
 import { composeSpec } from "./compose.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
 import { reconcile, removeFiles } from "./destroy.ts";
@@ -81,7 +84,6 @@ export function design(ground: Ground): Design {
   const { root, options, defaults, image, id } = ground;
   const security = parseSecurityOptions(options.securityOpts);
   const paths = containerPaths(root, id);
-  const layout = detectLayout();
   const shared = lookUpNamespaces(root, options);
   const streamsAreTerminals = isTerminal(0) && isTerminal(1);
   const isImplicit = options.tty === undefined && options.interactive === undefined && !options.detach;
@@ -94,7 +96,7 @@ export function design(ground: Ground): Design {
     image: image.config,
     defaults,
     paths,
-    cgroupKind: layout.kind === "v2" ? "v2" : "v1",
+    cgroupKind: detectLayout().kind === "v2" ? "v2" : "v1",
     user: resolveUser(options.user ?? image.config.User ?? "", options.groupAdd, accounts),
     security,
     terminal,
@@ -105,28 +107,46 @@ export function design(ground: Ground): Design {
     ...(idMap === undefined ? {} : { idMap }),
   });
   const cgroupPath = spec.linux?.cgroupsPath ?? `/mycontainer/${id}`;
-  const { limits } = options;
-  const cgroup = planCgroup(layout, cgroupPath, spec.linux?.resources ?? {}, {
-    asked: {
-      memory: limits.memoryBytes !== undefined || limits.memorySwapBytes !== undefined,
-      cpu: limits.cpus !== undefined || limits.cpuQuotaMicros !== undefined || limits.cpuShares !== undefined,
-      pids: limits.pids !== undefined,
-      cpuset: limits.cpusetCpus !== undefined || limits.cpusetMems !== undefined,
-      blkio: limits.blkioWeight !== undefined,
-    },
+  const asked = askedLimits(options);
+  const cgroup = planCgroup(detectLayout(), cgroupPath, spec.linux?.resources ?? {}, {
+    askedFor: (controller) => asked.has(controller),
   });
-  const isPrivateCgroup = (spec.linux?.namespaces ?? []).some(({ type }) => type === "cgroup");
+  const namespaces = spec.linux?.namespaces ?? [];
+  checkSysctls(
+    options.sysctls,
+    namespaces.map(({ type }) => type),
+  );
   const plan = planContainer(spec, {
     id,
     root: rootSource(ground, paths),
     cgroup,
-    cgroupView: viewOf(layout, cgroupPath, isPrivateCgroup),
+    cgroupView: cgroupViewOf(
+      cgroup,
+      namespaces.some(({ type }) => type === "cgroup"),
+    ),
     network: planNetwork(networkOptions(options, id), { networks: [] }),
     init: options.init,
     seccomp: planSeccomp(options, security),
   });
   const interactive = options.interactive ?? isImplicit;
   return { spec, plan, interactive, ownNetworkFiles, cgroupPath };
+}
+
+/** The controllers of which a limit was asked for: without them the container is not made. */
+function askedLimits({ limits, privileged }: RunOptions): Set<string> {
+  const asked = new Set<string>();
+  const add = (controller: string, ...values: unknown[]) => {
+    if (values.some((value) => value !== undefined && value !== 0)) asked.add(controller);
+  };
+  add("memory", limits.memoryBytes, limits.memorySwapBytes, limits.memoryReservationBytes, limits.memorySwappiness);
+  add("cpu", limits.cpus, limits.cpuQuotaMicros, limits.cpuShares);
+  add("cpuset", limits.cpusetCpus, limits.cpusetMems);
+  add("pids", limits.pids);
+  add("blkio", limits.blkioWeight);
+  add("io", limits.blkioWeight);
+  // A container that may make device nodes is never without a guard of its devices.
+  if (!privileged) asked.add("devices");
+  return asked;
 }
 
 function rootSource({ options, image }: Ground, paths: ContainerPaths): RootSource {
@@ -198,7 +218,7 @@ export function prepare(root: StateRoot, options: RunOptions, defaults: Defaults
   const ports = reservePorts(network.kind === "bridge" ? network.ports : []);
   for (const handle of ports.handles) stack.use(handle);
   const state = initialState(options, defaults, image, designed, { id, name, removeAtEnd });
-  writeNewFile(paths.config, JSON.stringify(designed.spec));
+  writeNewFile(paths.config, stringifyExact(designed.spec));
   writeState(root, state, { durable: !removeAtEnd });
   if (options.cidFile !== undefined) writeNewFile(options.cidFile, id, 0o644);
   for (const text of designed.plan.cgroup?.warnings ?? []) emit({ kind: "warning", text });

@@ -1,7 +1,7 @@
 /**
  * How a container sees its cgroup, from where it is on the host. Pure.
  */
-import type { CgroupLayout } from "../cgroup/layout.ts";
+import type { CgroupPlan } from "../cgroup/plan.ts";
 import type { CgroupView } from "../isolation/plan-root.ts";
 
 /** The last part of a path. */
@@ -9,17 +9,23 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-export function cgroupViewOf(layout: CgroupLayout, path: string, isPrivate: boolean): CgroupView {
-  if (layout.kind === "v2") {
-    return isPrivate ? { kind: "v2-private" } : { kind: "v2-host", directory: `${layout.root}${path}` };
+/** @param isPrivate whether the container has a cgroup namespace of its own */
+export function cgroupViewOf(plan: CgroupPlan, isPrivate: boolean): CgroupView {
+  if (plan.layout === "v2") {
+    const [unified] = plan.directories;
+    return isPrivate || unified === undefined
+      ? { kind: "v2-private" }
+      : { kind: "v2-host", directory: unified.directory };
   }
-  const mountpoints = [...new Set(layout.controllers.map(({ mountpoint }) => mountpoint))];
+  const hierarchies = plan.directories.map(({ controllers, directory }) => {
+    return { controllers, directory, name: baseName(directory.slice(0, directory.length - plan.path.length)) };
+  });
   return {
     kind: "v1",
-    directories: mountpoints.map((mountpoint) => ({ name: baseName(mountpoint), source: `${mountpoint}${path}` })),
+    directories: hierarchies.map(({ name, directory }) => ({ name, source: directory })),
     // Co-mounted controllers have one directory, and names of their own that lead to it.
-    links: layout.controllers
-      .filter(({ name, mountpoint }) => baseName(mountpoint) !== name)
-      .map(({ name, mountpoint }) => ({ name, to: baseName(mountpoint) })),
+    links: hierarchies.flatMap(({ controllers, name }) =>
+      controllers.filter((controller) => controller !== name).map((controller) => ({ name: controller, to: name })),
+    ),
   };
 }

@@ -16,7 +16,9 @@ const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/gs;
 /** Parses JSON. Throws a SyntaxError as JSON.parse does. */
 export function parseExact(json: string): unknown {
   const marker = markerFor(json);
-  const marked = json.replaceAll(STRING_OR_LONG_INTEGER, (token) => (token.startsWith('"') ? token : `"${marker}${token}"`));
+  const marked = json.replaceAll(STRING_OR_LONG_INTEGER, (token) =>
+    token.startsWith('"') ? token : `"${marker}${token}"`,
+  );
   if (marked === json) return JSON.parse(json);
   return JSON.parse(marked, (_key, value: unknown) => {
     if (typeof value !== "string" || !value.startsWith(marker)) return value;
@@ -28,13 +30,21 @@ export function parseExact(json: string): unknown {
 /** Writes data with BigInts as JSON. */
 export function stringifyExact(data: unknown, indent?: number): string {
   let found = false;
-  const plain = JSON.stringify(data, (_key, value: unknown) => {
-    if (typeof value !== "bigint") return value;
-    found = true;
-    return 0;
-  }, indent);
+  const plain = JSON.stringify(
+    data,
+    (_key, value: unknown) => {
+      if (typeof value !== "bigint") return value;
+      found = true;
+      return 0;
+    },
+    indent,
+  );
   if (!found) return plain;
   const marker = markerFor(plain);
-  const marked = JSON.stringify(data, (_key, value: unknown) => (typeof value === "bigint" ? `${marker}${value}` : value), indent);
+  const marked = JSON.stringify(
+    data,
+    (_key, value: unknown) => (typeof value === "bigint" ? `${marker}${value}` : value),
+    indent,
+  );
   return marked.replaceAll(new RegExp(`"${marker}(-?\\d+)"`, "g"), "$1");
 }
