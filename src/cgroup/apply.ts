@@ -19,7 +19,7 @@ import {
 } from "../linux/hostpath.ts";
 import { writeOnce } from "../linux/io.ts";
 import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
-import { tryWrite } from "./freeze.ts";
+import { tryWrite } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
 import type { CgroupPlan, PlannedWrite } from "./plan.ts";

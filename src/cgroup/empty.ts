@@ -4,14 +4,15 @@
 import { Failure } from "../failure.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { errnoName } from "../linux/errno.ts";
-import { attempt, isErrno } from "../linux/error.ts";
+import { attempt } from "../linux/error.ts";
 import { AT_FDCWD, type Handle } from "../linux/fd.ts";
-import { listDirectory, readText } from "../linux/hostpath.ts";
+import { listDirectory } from "../linux/hostpath.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { getpid, openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { awaitEvent } from "./events.ts";
-import { freezeDirectory, thawDirectory, tryWrite } from "./freeze.ts";
+import { readIfAlive, tryWrite } from "./file.ts";
+import { freezeDirectory, thawDirectory } from "./freeze.ts";
 import { type CgroupLayout, directoryOf, mountpointsOf } from "./layout.ts";
 
 /** How long killed processes are waited for: far more than a kernel needs. */
@@ -100,16 +101,6 @@ function nestedIn(directory: string): string[] {
   return listDirectory(directory)
     .filter((entry) => entry.isDirectory)
     .map((entry) => `${directory}/${entry.name}`);
-}
-
-/** A cgroup that is being removed has no processes: its files are gone, or say ENODEV. */
-function readIfAlive(file: string): string {
-  try {
-    return readText(file);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENODEV")) return "";
-    throw error;
-  }
 }
 
 /** Removes the innermost first. A process that has ended is in its cgroup for a moment more, for which there is no event. */

@@ -6,12 +6,7 @@ import { isErrno } from "../linux/error.ts";
 import { readText } from "../linux/hostpath.ts";
 import { takeChanges, watchForChanges } from "../linux/inotify.ts";
 import { waitReadable } from "../linux/poll.ts";
-
-/** The value of a key in a file of `key value` lines (`cgroup.events`, `memory.stat`); undefined if there is none. */
-export function valueOf(text: string, key: string): number | undefined {
-  for (const line of text.split("\n")) if (line.startsWith(`${key} `)) return Number(line.slice(key.length + 1));
-  return undefined;
-}
+import { numberOf } from "./file.ts";
 
 /** Waits until `cgroup.events` says so. True also if the cgroup is gone; false if it took too long. */
 export function awaitEvent(directory: string, key: "populated" | "frozen", value: 0 | 1, timeoutMs: number): boolean {
@@ -20,7 +15,7 @@ export function awaitEvent(directory: string, key: "populated" | "frozen", value
   try {
     using changes = watchForChanges(file);
     for (;;) {
-      if (valueOf(readText(file), key) === value) return true;
+      if (numberOf(readText(file), key) === value) return true;
       if (!waitReadable(changes.fd, Math.max(0, deadline - monotonicMs()))) return false;
       takeChanges(changes.fd);
     }

@@ -3,26 +3,16 @@
  */
 import { Failure } from "../failure.ts";
 import { monotonicMs } from "../linux/clock.ts";
-import { attempt, KernelError } from "../linux/error.ts";
-import { AT_FDCWD, Handle } from "../linux/fd.ts";
-import { O_CLOEXEC, O_WRONLY, readTextIfThere } from "../linux/hostpath.ts";
-import { writeOnce } from "../linux/io.ts";
+import { KernelError } from "../linux/error.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { awaitEvent } from "./events.ts";
+import { readIfAlive, tryWrite } from "./file.ts";
 import { detectLayout, directoryOf } from "./layout.ts";
 import { checkCgroupPath } from "./path.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Version 1 has no event for "frozen": its state is asked for again after 1, 2, 4... ms, at most. */
 const MAX_PAUSE_MS = 32;
-
-/** Opens and writes. Returns 0 or `-errno`. */
-export function tryWrite(path: string, value: string): number {
-  const fd = attempt("openat", AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
-  if (fd < 0) return fd;
-  using file = new Handle(fd);
-  return writeOnce(file.fd, value);
-}
 
 /** Begins to freeze; 0 or `-errno`. */
 export function freezeDirectory(directory: string, version: 1 | 2): number {
@@ -68,7 +58,7 @@ export function thaw(path: string): void {
 /** Whether the cgroup is frozen or about to be. */
 export function isFrozen(path: string): boolean {
   const { directory, version } = freezerOf(path);
-  const state = readTextIfThere(`${directory}/${version === 2 ? "cgroup.freeze" : "freezer.self_freezing"}`);
+  const state = readIfAlive(`${directory}/${version === 2 ? "cgroup.freeze" : "freezer.self_freezing"}`);
   return state?.trim() === "1";
 }
 
@@ -81,7 +71,7 @@ function awaitFrozen({ directory, version }: Freezer): boolean {
   const deadline = monotonicMs() + TIMEOUT_MS;
   for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     // Reading the state is what has the kernel look again.
-    if (readTextIfThere(`${directory}/freezer.state`)?.trim() === "FROZEN") return true;
+    if (readIfAlive(`${directory}/freezer.state`)?.trim() === "FROZEN") return true;
     if (monotonicMs() >= deadline) return false;
     waitReadable(-1, pauseMs);
   }
