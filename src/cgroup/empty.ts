@@ -90,7 +90,7 @@ function killMembers(pids: readonly number[], directories: readonly string[]): H
 
 function membersOf(directories: readonly string[], pids: Set<number> = new Set()): Set<number> {
   for (const directory of directories) {
-    for (const line of readIfAlive(`${directory}/cgroup.procs`).split("\n"))
+    for (const line of (readIfAlive(`${directory}/cgroup.procs`) ?? "").split("\n"))
       if (Number(line) > 0) pids.add(Number(line));
     membersOf(nestedIn(directory), pids);
   }
