@@ -1,0 +1,205 @@
+/**
+ * Carries the plan of a cgroup out, and undoes it. Below `plan`, a cgroup is named by its path alone: the host's layout
+ * is looked up again.
+ */
+import { Failure } from "../failure.ts";
+import { errnoName } from "../linux/errno.ts";
+import { attempt, isErrno } from "../linux/error.ts";
+import { AT_FDCWD, type Handle } from "../linux/fd.ts";
+import {
+  makeDirectories,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+  O_WRONLY,
+  openHost,
+  readText,
+  removeDirectory,
+  writeKernelFile,
+} from "../linux/hostpath.ts";
+import { writeOnce } from "../linux/io.ts";
+import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
+import { tryWrite } from "./file.ts";
+import { detectLayout, mountpointsOf } from "./layout.ts";
+import { ancestorsOf, checkCgroupPath } from "./path.ts";
+import type { CgroupPlan, PlannedWrite } from "./plan.ts";
+
+const DIRECTORY_MODE = 0o755;
+const [ENOENT, EEXIST, EINVAL] = [2, 17, 22];
+
+/** Makes the cgroup with its limits. Nothing is left of it if that fails. Returns warnings about limits that nobody asked for. */
+export function createCgroup(plan: CgroupPlan): string[] {
+  const made: string[] = [];
+  try {
+    for (const { controllers, directory } of plan.directories) {
+      if (makeCgroup(directory)) made.push(directory);
+      else refuseInUse(directory);
+      if (plan.layout !== "v2" && controllers.includes("cpuset")) {
+        const mountpoint = directory.slice(0, -plan.path.length);
+        for (const file of ["cpuset.cpus", "cpuset.mems"]) inherit(mountpoint, plan.path, file);
+      }
+    }
+    enableControllers(plan);
+    return applyLimits(plan);
+  } catch (error) {
+    for (const directory of made.reverse()) removeQuietly(directory);
+    throw error;
+  }
+}
+
+/** Returns false if it was there. */
+function makeCgroup(directory: string): boolean {
+  const result = attempt("mkdirat", AT_FDCWD, directory, DIRECTORY_MODE);
+  if (result === 0) return true;
+  if (result === -EEXIST) return false;
+  try {
+    makeDirectories(directory, DIRECTORY_MODE);
+    return true;
+  } catch (error) {
+    if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOENT")) throw error;
+    throw new Failure(`cannot make the cgroup ${directory}: ${error.code}`, {
+      hint: "cgroups must be mounted read-write, and this user must own the cgroup above",
+      cause: error,
+    });
+  }
+}
+
+/** A cgroup may have been prepared for us; one with processes is somebody else's. */
+function refuseInUse(directory: string): void {
+  if (readText(`${directory}/cgroup.procs`) === "") return;
+  throw new Failure(`the cgroup ${directory} has processes in it`, { hint: "choose another 'cgroupsPath'" });
+}
+
+function removeQuietly(directory: string): void {
+  try {
+    removeDirectory(directory);
+  } catch (error) {
+    if (!isErrno(error)) throw error;
+  }
+}
+
+/**
+ * A cpuset of version 1 is born empty, and takes no process before it has CPUs and memory nodes: they are the parent's.
+ * Returns what the cgroup has then.
+ */
+function inherit(mountpoint: string, path: string, file: string): string {
+  const own = readText(`${mountpoint}${path}/${file}`).trim();
+  if (own !== "" || path === "") return own;
+  const inherited = inherit(mountpoint, ancestorsOf(path).at(-1) ?? "", file);
+  writeKernelFile(`${mountpoint}${path}/${file}`, inherited);
+  return inherited;
+}
+
+/** Has the cgroups above hand controllers down, if they do not yet. What cannot be handed down shows when it is written to. */
+function enableControllers(plan: CgroupPlan): void {
+  const [directory] = plan.directories;
+  if (plan.enable.length === 0 || directory === undefined) return;
+  const has = new Set(readText(`${directory.directory}/cgroup.controllers`).trim().split(" "));
+  if (directory.controllers.every((name) => has.has(name))) return;
+  for (const { file, value } of plan.enable) {
+    if (tryWrite(file, value) === 0) continue;
+    // One that is refused takes the others with it: each by itself.
+    for (const one of value.split(" ")) tryWrite(file, one);
+  }
+}
+
+/** Writes limits into a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
+export function applyLimits(plan: CgroupPlan): string[] {
+  const warnings: string[] = [];
+  // Some limits bound each other (memory, and memory with swap): what a raised one refuses is taken after the other.
+  const refused: PlannedWrite[] = [];
+  writeEach(plan.writes, (write, result) => {
+    if (result === -EINVAL) refused.push(write);
+    else report(write, result, warnings);
+  });
+  writeEach(refused, (write, result) => report(write, result, warnings));
+  return warnings;
+}
+
+/** Writes in order; consecutive writes to one file share its descriptor. `failed` gets `-errno`. */
+function writeEach(writes: readonly PlannedWrite[], failed: (write: PlannedWrite, result: number) => void): void {
+  let path: string | undefined;
+  let fd = -1;
+  try {
+    for (const write of writes) {
+      if (path !== write.file) {
+        if (fd >= 0) attempt("close", fd);
+        path = write.file;
+        fd = attempt("openat", AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+      }
+      const result = fd < 0 ? fd : writeOnce(fd, write.value);
+      if (result < 0) failed(write, result);
+    }
+  } finally {
+    if (fd >= 0) attempt("close", fd);
+  }
+}
+
+/** A write that could not be made: another in its place, nothing, a warning, or a Failure. */
+function report(write: PlannedWrite, result: number, warnings: string[]): void {
+  let code = result;
+  if (code === -ENOENT && write.instead !== undefined) {
+    code = tryWrite(write.instead.file, write.instead.value);
+    if (code === 0) return;
+  }
+  if (code === -ENOENT && write.optional === true) return;
+  const error = errnoName(-code);
+  const message = `cannot write '${write.value}' to ${write.file}: ${error}`;
+  if (write.asked) throw new Failure(message, { hint: HINTS[error] ?? "leave this limit out" });
+  warnings.push(message);
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: "this user may not change the cgroup",
+  EBUSY: "more than that is in use already",
+  EINVAL: "the kernel does not take this value: compare it with the limits of the cgroup above",
+  ENOENT: "this kernel does not have this limit, or its controller could not be enabled: leave the limit out",
+  EPERM: "the cgroup above does not allow it, or this user may not",
+  ERANGE: "the value is out of the kernel's range",
+};
+
+/** A cgroup: as planned, or by its path (`"/mycontainer/alpine-c4a2f1"`). */
+export type CgroupReference = CgroupPlan | string;
+
+/** Puts a process into the cgroup, in all hierarchies. Throws KernelError: ESRCH if it has ended. */
+export function addProcess(cgroup: CgroupReference, pid: number): void {
+  if (typeof cgroup !== "string") {
+    for (const { directory } of cgroup.directories) writeKernelFile(`${directory}/cgroup.procs`, `${pid}`);
+    return;
+  }
+  const joined = mountpointsOf(detectLayout())
+    .map((mountpoint) => `${mountpoint}${checkCgroupPath(cgroup)}/cgroup.procs`)
+    .filter((file) => writeIfThere(file, `${pid}`));
+  if (joined.length === 0) throw new Failure(`there is no cgroup ${cgroup}`);
+}
+
+function writeIfThere(file: string, value: string): boolean {
+  try {
+    writeKernelFile(file, value);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** The descriptor for clone3(2) to have a process born in the cgroup; undefined where only `addProcess` can do it. */
+export function openForClone(cgroup: CgroupReference): Handle | undefined {
+  if (typeof cgroup !== "string") {
+    const [first] = cgroup.directories;
+    return cgroup.layout === "v2" && first !== undefined ? openHost(first.directory, O_PATH | O_DIRECTORY) : undefined;
+  }
+  const layout = detectLayout();
+  if (layout.kind !== "v2") return undefined;
+  return openHost(`${layout.root}${checkCgroupPath(cgroup)}`, O_PATH | O_DIRECTORY);
+}
+
+/**
+ * Removes the cgroup from all hierarchies, with the cgroups in it; processes in it are killed. That it is not there (any
+ * more) is fine. Throws a Failure if something in it cannot be ended.
+ */
+export function destroyCgroup(path: string): void {
+  const layout = detectLayout();
+  const busy = directoriesOf(layout, checkCgroupPath(path)).filter((directory) => !isRemoved(directory));
+  if (busy.length > 0) emptyAndRemove(layout, path, busy);
+}

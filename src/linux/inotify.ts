@@ -1,0 +1,25 @@
+/**
+ * Being told that a file changes: inotify(7).
+ */
+import { attempt, call } from "./error.ts";
+import { callForHandle, Handle } from "./fd.ts";
+
+const IN_MODIFY = 0x2;
+const IN_NONBLOCK_CLOEXEC = 0o2004000;
+const EVENTS_BYTES = 4096;
+
+/** A descriptor that is readable once the file has changed (again). */
+export function watchForChanges(path: string): Handle {
+  const notify = callForHandle("inotify_init1", "", IN_NONBLOCK_CLOEXEC);
+  try {
+    call("inotify_add_watch", path, notify.fd, path, IN_MODIFY);
+    return new Handle(notify.release());
+  } finally {
+    notify.close();
+  }
+}
+
+/** Takes the news, so that the descriptor is readable again at the next change only. */
+export function takeChanges(notifyFd: number): void {
+  attempt("read", notifyFd, new Uint8Array(EVENTS_BYTES), EVENTS_BYTES);
+}
