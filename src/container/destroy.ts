@@ -46,10 +46,8 @@ export function releaseResources(
     detachNetwork({ container: state.id, root: root.networks, link });
     emit({ kind: "network-removed" });
   }
-  if (state.cgroupPath !== undefined) {
-    destroyCgroup(state.cgroupPath);
-    emit({ kind: "cgroup-removed" });
-  }
+  destroyCgroup(state.cgroupPath);
+  emit({ kind: "cgroup-removed" });
 }
 
 /** Removes what is on disk of a container whose resources have been released. */

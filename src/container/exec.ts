@@ -44,6 +44,7 @@ function namespacesOf(spec: Spec): NamespaceType[] {
 export function execute(request: ExecRequest): Executed {
   const { state, spec } = request;
   const init = state.init;
+  const { cgroupPath } = state;
   using pidfd = init === undefined ? undefined : openPidfd(init.pid);
   if (state.status !== "running" || pidfd === undefined || !isRunning(init)) {
     throw new Failure(`container '${state.name}' is not running`, {
@@ -52,7 +53,7 @@ export function execute(request: ExecRequest): Executed {
   }
   const [ours, theirs] = socketPair();
   using own = ours;
-  using cgroupFd = openForClone(state.cgroupPath);
+  using cgroupFd = openForClone(cgroupPath);
   prctl(PR.setDumpable, 0);
   const entering = fork(0, cgroupFd?.fd);
   if (entering === undefined) {
@@ -61,7 +62,7 @@ export function execute(request: ExecRequest): Executed {
   }
   theirs.close();
   try {
-    if (cgroupFd === undefined) addProcess(state.cgroupPath, entering.pid);
+    if (cgroupFd === undefined) addProcess(cgroupPath, entering.pid);
     send(own.fd, { say: "grouped" });
     return awaitProgram(request, own.fd);
   } catch (error) {

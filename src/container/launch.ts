@@ -87,7 +87,7 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
   using stack = new DisposableStack();
   stack.use(root);
   if (plan.cgroup !== undefined) {
-    createCgroup(plan.cgroup);
+    for (const text of createCgroup(plan.cgroup)) options.emit({ kind: "warning", text });
   }
   const cgroupFd = plan.cgroup === undefined ? undefined : openForClone(plan.cgroup);
   if (cgroupFd !== undefined) stack.use(cgroupFd);

@@ -244,14 +244,15 @@ function usernsMaps(options: RunOptions): IdMaps | undefined {
 }
 
 function tellCgroup(options: RunOptions, defaults: Defaults, designed: Design): Prepared["cgroupTold"] {
-  const { cgroup } = designed.plan;
-  const [first] = cgroup?.directories ?? [];
-  if (cgroup === undefined || first === undefined) return undefined;
+  const directories = designed.plan.cgroup?.directories ?? [];
+  // On version 1 there is one in each hierarchy: the one of the memory controller stands for all.
+  const shown = directories.find(({ controllers }) => controllers.includes("memory")) ?? directories[0];
+  if (shown === undefined) return undefined;
   const memoryBytes = memoryLimitBytes(options, defaults);
   const { quota, period } = designed.spec.linux?.resources?.cpu ?? {};
   const cpus = quota === undefined || period === undefined ? undefined : Number(quota) / period;
   return {
-    path: first,
+    path: shown.directory,
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(cpus === undefined ? {} : { cpus }),
   };

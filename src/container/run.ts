@@ -101,7 +101,7 @@ function discard(root: StateRoot, prepared: Prepared, state: ContainerState): vo
 /** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
 function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
   const { state, prepared } = running;
-  const outOfMemory = ending.kind === "killed" && state.cgroupPath !== undefined && oomKills(state.cgroupPath) > 0;
+  const outOfMemory = ending.kind === "killed" && oomKills(state.cgroupPath) > 0;
   const exit: Exit = { code: exitCodeOf(ending), outOfMemory, finishedMs: wallClockMs() };
   emit({ kind: "cleaning", id: state.id });
   releaseResources(root, state, "kernel", emit);

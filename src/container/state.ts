@@ -54,7 +54,7 @@ export interface ContainerState {
   readonly init?: ProcessName;
   readonly exit?: Exit;
   /** Below the root of each hierarchy. */
-  readonly cgroupPath?: string;
+  readonly cgroupPath: string;
   /** Whether it is attached to a bridge: a lease, links and rules are to be undone. */
   readonly hasNetwork: boolean;
   /** What the container's supervisor does at its end. */

@@ -1,13 +1,28 @@
 //! `mycontainer-compile OUT FILE...`: compiles bundled modules (`*.js`) to bytecode and packs them, with other files as
 //! they are, into the archive that the host embeds (archive.rs).
 
+use core::ffi::{c_char, c_int, c_void};
+use core::ptr;
 use rquickjs_sys::*;
 use std::ffi::CString;
 use std::path::Path;
 
+/// Stands for a module that is imported: compiling one looks whether those that it names are there.
+unsafe extern "C" fn imported(
+    ctx: *mut JSContext,
+    name: *const c_char,
+    _opaque: *mut c_void,
+) -> *mut JSModuleDef {
+    unsafe extern "C" fn nothing(_ctx: *mut JSContext, _module: *mut JSModuleDef) -> c_int {
+        0
+    }
+    unsafe { JS_NewCModule(ctx, name, Some(nothing)) }
+}
+
 fn compile(name: &str, source: &str) -> Result<Vec<u8>, String> {
     unsafe {
         let runtime = JS_NewRuntime();
+        JS_SetModuleLoaderFunc(runtime, None, Some(imported), ptr::null_mut());
         let ctx = JS_NewContext(runtime);
         let text = CString::new(source).map_err(|_| "NUL in source".to_string())?;
         let file = CString::new(name).map_err(|_| "NUL in name".to_string())?;

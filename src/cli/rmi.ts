@@ -1,0 +1,1 @@
+export function run(_argv: readonly string[]): number { return 1; }
