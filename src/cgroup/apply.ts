@@ -7,6 +7,7 @@ import { errnoName } from "../linux/errno.ts";
 import { attempt, isErrno } from "../linux/error.ts";
 import { AT_FDCWD, type Handle } from "../linux/fd.ts";
 import {
+  exists,
   makeDirectories,
   O_CLOEXEC,
   O_DIRECTORY,
@@ -17,7 +18,7 @@ import {
   removeDirectory,
   writeKernelFile,
 } from "../linux/hostpath.ts";
-import { writeOnce } from "../linux/io.ts";
+import { writeAll, writeOnce } from "../linux/io.ts";
 import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
 import { tryWrite } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
@@ -192,6 +193,35 @@ export function openForClone(cgroup: CgroupReference): Handle | undefined {
   const layout = detectLayout();
   if (layout.kind !== "v2") return undefined;
   return openHost(`${layout.root}${checkCgroupPath(cgroup)}`, O_PATH | O_DIRECTORY);
+}
+
+/**
+ * Version 1: opens what `joinCgroup` needs, in all hierarchies; none where there is `openForClone`. To be opened by the
+ * supervisor before fork(2): it is the opener's rights that count.
+ */
+export function openForJoin(cgroup: CgroupReference): Handle[] {
+  if (typeof cgroup !== "string")
+    return cgroup.layout === "v2"
+      ? []
+      : cgroup.directories.map(({ directory }) => openHost(`${directory}/tasks`, O_WRONLY));
+  const layout = detectLayout();
+  if (layout.kind === "v2") return [];
+  return mountpointsOf(layout)
+    .map((mountpoint) => `${mountpoint}${checkCgroupPath(cgroup)}/tasks`)
+    .filter(exists)
+    .map((file) => openHost(file, O_WRONLY));
+}
+
+/**
+ * Puts this process, which must have one thread only, into the cgroup that was opened, and closes the handles. A thread
+ * that moves itself (`0`) needs no lock of the kernel's against forks; any other move waits for an RCU grace period,
+ * which takes longer than all the rest of making a container: kernel/cgroup/cgroup.c, cgroup_procs_write_start().
+ */
+export function joinCgroup(handles: readonly Handle[]): void {
+  for (const handle of handles) {
+    writeAll(handle.fd, "0", "tasks of the cgroup");
+    handle.close();
+  }
 }
 
 /**
