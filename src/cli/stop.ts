@@ -1,1 +1,3 @@
-export function run(_argv: readonly string[]): number { return 1; }
+export function run(_argv: readonly string[]): number {
+  return 1;
+}

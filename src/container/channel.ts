@@ -10,8 +10,6 @@ import { receiveMessage, sendMessage } from "../linux/socket.ts";
 export type Order =
   /** Its user ids are mapped. */
   | { readonly say: "mapped" }
-  /** It is in its cgroups. */
-  | { readonly say: "grouped" }
   /** All that is outside is done: become the user's program. */
   | { readonly say: "go" };
 

@@ -2,7 +2,7 @@
  * Another program in a running container. A child enters the container's namespaces and makes the program's process there as
  * our own child (CLONE_PARENT), so that it is waited for and signalled as a container's first process is.
  */
-import { addProcess, openForClone } from "../cgroup/apply.ts";
+import { joinCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { call } from "../linux/error.ts";
@@ -15,7 +15,7 @@ import { socketPair } from "../linux/socket.ts";
 import { openPty } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType, Spec } from "../spec/config.ts";
-import { awaitReport, type Order, receive, send } from "./channel.ts";
+import { awaitReport, send } from "./channel.ts";
 import { reportFailure } from "./init.ts";
 import { becomeProgram } from "./program.ts";
 import { type ContainerState, isRunning } from "./state.ts";
@@ -54,16 +54,16 @@ export function execute(request: ExecRequest): Executed {
   const [ours, theirs] = socketPair();
   using own = ours;
   using cgroupFd = openForClone(cgroupPath);
+  const cgroupJoins = openForJoin(cgroupPath);
   prctl(PR.setDumpable, 0);
   const entering = fork(0, cgroupFd?.fd);
   if (entering === undefined) {
     ours.close();
-    enter(request, pidfd.fd, namespacesOf(spec), theirs.fd);
+    enter(request, pidfd.fd, namespacesOf(spec), cgroupJoins, theirs.fd);
   }
   theirs.close();
+  for (const handle of cgroupJoins) handle.close();
   try {
-    if (cgroupFd === undefined) addProcess(cgroupPath, entering.pid);
-    send(own.fd, { say: "grouped" });
     return awaitProgram(request, own.fd);
   } catch (error) {
     sendSignal(entering.pidfd.fd, SIG.KILL);
@@ -92,10 +92,16 @@ function awaitProgram(request: ExecRequest, socketFd: number): Executed {
 }
 
 /** Enters the container, makes the program's process there, and ends. */
-function enter(request: ExecRequest, pidfd: number, types: readonly NamespaceType[], socketFd: number): never {
+function enter(
+  request: ExecRequest,
+  pidfd: number,
+  types: readonly NamespaceType[],
+  cgroupJoins: readonly Handle[],
+  socketFd: number,
+): never {
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
-    if (receive<Order>(socketFd)?.message.say !== "grouped") exit(1);
+    joinCgroup(cgroupJoins);
     setns(
       pidfd,
       types.reduce((flags, type) => flags + flagOf(type), 0),

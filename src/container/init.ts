@@ -3,6 +3,7 @@
  * them, makes the root, and gives up what the program is not to have. Whatever fails is reported, and nothing of the user's
  * has run then.
  */
+import { joinCgroup } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
 import { attachRoot, ContainerRoot, pivotTo } from "../isolation/apply-root.ts";
 import { setAttributes } from "../isolation/attributes.ts";
@@ -25,6 +26,8 @@ import { becomeProgram } from "./program.ts";
 export interface InitHandles {
   readonly root: Handle;
   readonly bindSources: ReadonlyMap<BindStep, Handle>;
+  /** Of the cgroups of version 1, which a process enters by itself. */
+  readonly cgroupJoins: readonly Handle[];
   readonly joins: readonly { readonly type: NamespaceType; readonly handle: Handle }[];
 }
 
@@ -32,8 +35,6 @@ export interface InitContext {
   readonly plan: Plan;
   readonly handles: InitHandles;
   readonly socketFd: number;
-  /** Whether clone3(2) put it into its cgroup. */
-  readonly bornInCgroup: boolean;
   /** The mask of signals that the program is to start with. */
   readonly signalMask: Uint8Array;
 }
@@ -88,7 +89,8 @@ export function reportFailure(socketFd: number, error: unknown): never {
   exit(failure.exitCode);
 }
 
-function enterNamespaces({ plan, handles, socketFd, bornInCgroup }: InitContext): void {
+function enterNamespaces({ plan, handles, socketFd }: InitContext): void {
+  joinCgroup(handles.cgroupJoins);
   if (plan.idMaps !== undefined) {
     awaitOrder(socketFd, "mapped");
     // Become the root of the new user namespace; the groups of the host's root are not the container's.
@@ -98,10 +100,8 @@ function enterNamespaces({ plan, handles, socketFd, bornInCgroup }: InitContext)
   for (const { type, handle } of handles.joins) {
     if (type !== "pid") inStep(`entering the ${type} namespace`, () => setns(handle.fd, flagOf(type)));
   }
-  if (plan.namespaces.create.includes("cgroup")) {
-    if (!bornInCgroup) awaitOrder(socketFd, "grouped");
-    unshare(CLONE.newCgroup);
-  }
+  // What is the root of a cgroup namespace is the cgroup of the process that makes it.
+  if (plan.namespaces.create.includes("cgroup")) unshare(CLONE.newCgroup);
 }
 
 function makeRoot({ plan, handles }: InitContext, root: ContainerRoot): void {

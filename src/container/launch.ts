@@ -2,7 +2,7 @@
  * The host's side of making a container: carries a plan out up to the moment when the user's program runs.
  * Everything that it makes is undone by container/destroy.ts, from what the state says, whether this comes to its end or not.
  */
-import { addProcess, createCgroup, openForClone } from "../cgroup/apply.ts";
+import { createCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
 import { idmappedLayers } from "../isolation/idmap-layers.ts";
@@ -91,6 +91,8 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
   }
   const cgroupFd = plan.cgroup === undefined ? undefined : openForClone(plan.cgroup);
   if (cgroupFd !== undefined) stack.use(cgroupFd);
+  const cgroupJoins = plan.cgroup === undefined ? [] : openForJoin(plan.cgroup);
+  for (const handle of cgroupJoins) stack.use(handle);
   const bindSources = openBindSources(plan);
   for (const source of bindSources.values()) stack.use(source);
   const joins = plan.namespaces.join.map(({ type, path }) => ({
@@ -111,16 +113,15 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
     if (options.streams !== undefined) useStreams(options.streams);
     return runInit({
       plan,
-      handles: { root, bindSources, joins },
+      handles: { root, bindSources, joins, cgroupJoins },
       socketFd: theirs.fd,
-      bornInCgroup: cgroupFd !== undefined,
       signalMask: options.signalMask,
     });
   }
   theirs.close();
   try {
     options.born(child.pid);
-    return { child, terminal: complete(options, child, ours.fd, cgroupFd !== undefined) };
+    return { child, terminal: complete(options, child, ours.fd) };
   } catch (error) {
     sendSignal(child.pidfd.fd, SIG.KILL);
     waitFor(child);
@@ -130,16 +131,12 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
 }
 
 /** All that is done around the new process while and after it makes its root. Returns its terminal. */
-function complete(options: LaunchOptions, child: Child, socketFd: number, bornInCgroup: boolean): Handle | undefined {
+function complete(options: LaunchOptions, child: Child, socketFd: number): Handle | undefined {
   const { plan, emit } = options;
   const warn = (text: string) => emit({ kind: "warning", text });
   if (plan.idMaps !== undefined) {
     writeIdMaps(child.pid, plan.idMaps);
     send(socketFd, { say: "mapped" });
-  }
-  if (plan.cgroup !== undefined && !bornInCgroup) {
-    addProcess(plan.cgroup, child.pid);
-    if (plan.namespaces.create.includes("cgroup")) send(socketFd, { say: "grouped" });
   }
   // While the container's process makes its root, the network is made.
   const attached = attach(options, child.pid);
