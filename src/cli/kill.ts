@@ -1,3 +1,18 @@
-export function run(_argv: readonly string[]): number {
-  return 1;
+/**
+ * `mycontainer kill`.
+ */
+import { signalContainer } from "../container/control.ts";
+import { forEach } from "./each.ts";
+import { parseFlags, text } from "./flags.ts";
+import { isHelp, printHelp } from "./help.ts";
+
+const FLAGS = { signal: text("s", "SIGNAL", "Signal to send (the default is KILL)") } as const;
+
+export function run(argv: readonly string[]): number {
+  if (isHelp(argv)) return printHelp("kill", "[FLAGS] CONTAINER...", "Sends a signal to containers.", FLAGS);
+  const { flags, rest } = parseFlags("kill", FLAGS, argv);
+  return forEach("kill", rest, (root, id) => {
+    signalContainer(root, id, flags.signal ?? "KILL");
+    return undefined;
+  });
 }

@@ -34,3 +34,8 @@ export function warn(text: string): void {
 export function note(text: string): void {
   write(STDERR, `${text}\n`);
 }
+
+/** Text on standard error, as it is. */
+export function printError(text: string): void {
+  write(STDERR, text);
+}

@@ -1,3 +1,27 @@
-export function run(_argv: readonly string[]): number {
-  return 1;
+/**
+ * `mycontainer rm`.
+ */
+import { removeContainer } from "../container/control.ts";
+import { forEach } from "./each.ts";
+import { parseFlags, toggle } from "./flags.ts";
+import { isHelp, printHelp } from "./help.ts";
+
+const FLAGS = {
+  force: toggle("f", "Also those that run: they are killed"),
+  volumes: toggle("v", "Also their volumes that have no name"),
+} as const;
+
+export function run(argv: readonly string[]): number {
+  if (isHelp(argv)) return printHelp("rm", "[FLAGS] CONTAINER...", "Removes containers.", FLAGS);
+  const { flags, rest } = parseFlags("rm", FLAGS, argv);
+  const options = { force: flags.force === true, volumes: flags.volumes === true };
+  return forEach(
+    "rm",
+    rest,
+    (root, id) => {
+      removeContainer(root, id, options);
+      return undefined;
+    },
+    { ignoreMissing: options.force },
+  );
 }

@@ -4,6 +4,7 @@
 import type { LimitOptions, NamespaceChoice, NetworkChoice, RunOptions } from "../container/options.ts";
 import { Failure } from "../failure.ts";
 import { parseUlimit } from "../isolation/rlimits.ts";
+import { type EnvironmentContext, environmentOf } from "./environment.ts";
 import { list, text, toggle, type Values } from "./flags.ts";
 import { parseDevice, parseMount, parseOomScore, parseTmpfs, parseVolume } from "./mount-values.ts";
 import { parseCpus, parseCpuset, parseKeyValue, parseSeconds, parseSize, parseWhole } from "./values.ts";
@@ -75,13 +76,10 @@ export const RUN_FLAGS = {
 } as const;
 
 const LEAST_MEMORY_BYTES = 6 * 1024 * 1024;
-const ENV_FILE_LINE_HINT = "each line is NAME=VALUE, NAME, a # comment, or empty";
 
 /** What flag values need from outside: given, so that this stays pure. */
-export interface FlagContext {
+export interface FlagContext extends EnvironmentContext {
   readonly cwd: string;
-  readonly environ: readonly string[];
-  readonly readFile: (path: string) => string;
 }
 
 export function runOptionsOf(
@@ -229,25 +227,4 @@ function parseSysctl(input: string): [string, string] {
   if (value === undefined)
     throw new Failure(`bad sysctl '${input}'`, { hint: "use NAME=VALUE, as in net.core.somaxconn=1024" });
   return [name, value];
-}
-
-/** docker's rules: files first, then flags; a name without a value takes it from our own environment. */
-function environmentOf(entries: readonly string[], files: readonly string[], context: FlagContext): string[] {
-  const fromFiles = files.flatMap((path) =>
-    context
-      .readFile(path)
-      .split("\n")
-      .map((line) => line.trimStart())
-      .filter((line) => line !== "" && !line.startsWith("#"))
-      .map((line) => {
-        if (/^[^=\s]+(=|$)/.test(line)) return line;
-        throw new Failure(`${path}: bad line '${line}'`, { hint: ENV_FILE_LINE_HINT });
-      }),
-  );
-  return [...fromFiles, ...entries].flatMap((entry) => {
-    const [name, value] = parseKeyValue(entry, "environment variable");
-    if (value !== undefined) return [entry];
-    const own = context.environ.find((variable) => variable.startsWith(`${name}=`));
-    return own === undefined ? [] : [own];
-  });
 }

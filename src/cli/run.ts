@@ -4,17 +4,16 @@
 import type { ContainerEvent, Emit } from "../container/events.ts";
 import { stateRoot } from "../container/paths.ts";
 import { runDetached, runForeground } from "../container/run.ts";
-import { Failure } from "../failure.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { environ } from "../linux/door.ts";
 import { readText, workingDirectory } from "../linux/hostpath.ts";
-import { geteuid } from "../linux/process.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { COLOURED, PLAIN, progressLines } from "../term/progress.ts";
 import { readDefaults } from "./defaults.ts";
 import { parseFlags } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 import { line, note } from "./output.ts";
+import { requireRoot } from "./root.ts";
 import { RUN_FLAGS, runOptionsOf } from "./run-flags.ts";
 
 const STDERR = 2;
@@ -56,9 +55,4 @@ function emitter(quiet: boolean): Emit {
     const lines = progressLines(event, style);
     if (lines.length > 0) note(lines.join("\n"));
   };
-}
-
-export function requireRoot(): void {
-  if (geteuid() === 0) return;
-  throw new Failure("containers need root here", { hint: "run it as root: sudo mycontainer ..." });
 }

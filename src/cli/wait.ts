@@ -1,3 +1,14 @@
-export function run(_argv: readonly string[]): number {
-  return 1;
+/**
+ * `mycontainer wait`.
+ */
+import { waitContainer } from "../container/control.ts";
+import { forEach } from "./each.ts";
+import { parseFlags } from "./flags.ts";
+import { isHelp, printHelp } from "./help.ts";
+
+export function run(argv: readonly string[]): number {
+  if (isHelp(argv))
+    return printHelp("wait", "CONTAINER...", "Waits for containers to end, and prints their exit codes.", {});
+  const { rest } = parseFlags("wait", {}, argv);
+  return forEach("wait", rest, (root, id) => String(waitContainer(root, id)));
 }

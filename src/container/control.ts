@@ -13,6 +13,7 @@ import { parseSignal, SIG } from "../linux/signal.ts";
 import { reconcile, releaseResources, removeFiles, waitForLock } from "./destroy.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isRunning, lockDirectory, readState } from "./state.ts";
+import { removeOwnVolumes } from "./volumes.ts";
 
 /** The state of a container as it really is: what died half way has been finished first. */
 export function currentState(root: StateRoot, id: string): ContainerState {
@@ -40,7 +41,7 @@ function signalNumber(text: string): number {
 }
 
 /** Sends a signal to the container's first process. */
-export function killContainerBy(root: StateRoot, id: string, signal: string): void {
+export function signalContainer(root: StateRoot, id: string, signal: string): void {
   const number = signalNumber(signal);
   const state = currentState(root, id);
   using init = openInit(state);
@@ -69,7 +70,7 @@ export function stopContainer(root: StateRoot, id: string, options: StopOptions 
 }
 
 /** Removes a container that has ended; with `force`, also one that runs. */
-export function removeContainer(root: StateRoot, id: string, options: { force: boolean }): void {
+export function removeContainer(root: StateRoot, id: string, options: { force: boolean; volumes: boolean }): void {
   const { directory } = containerPaths(root, id);
   reconcile(root, id);
   let state: ContainerState | undefined;
@@ -93,6 +94,7 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
   if (held === undefined) return;
   if (state !== undefined) releaseResources(root, state, "now");
   removeFiles(root, state ?? { id, name: id });
+  if (options.volumes) removeOwnVolumes(root, id);
 }
 
 /**

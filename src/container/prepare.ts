@@ -41,7 +41,7 @@ import type { Defaults, RunOptions } from "./options.ts";
 import { type ContainerPaths, containerPaths, type StateRoot } from "./paths.ts";
 import { parseSeccompProfile, parseSecurityOptions, type SecurityOptions } from "./security-options.ts";
 import { type ContainerState, claim, claimName, isValidId, nameProcess, releaseName, writeState } from "./state.ts";
-import { ensureVolume, volumePath } from "./volumes.ts";
+import { ensureVolume, ownVolumeName, volumePath } from "./volumes.ts";
 
 /** A container that is on disk, and nothing of it in the kernel yet. */
 export interface Prepared {
@@ -189,7 +189,9 @@ function volumesOf(root: StateRoot, options: RunOptions, image: ResolvedImage, i
   const targets = new Set(options.mounts.map(({ target }) => target));
   const ofImage = Object.keys(image.config.Volumes ?? {}).filter((target) => !targets.has(target));
   const all = [...asked, ...ofImage.map((target) => ({ target, name: undefined }))];
-  return Object.fromEntries(all.map(({ target, name }, index) => [target, volumePath(root, name ?? `${id}.${index}`)]));
+  return Object.fromEntries(
+    all.map(({ target, name }, index) => [target, volumePath(root, name ?? ownVolumeName(id, index))]),
+  );
 }
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */

@@ -21,6 +21,7 @@ import { type Prepared, prepare } from "./prepare.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
+import { removeOwnVolumes } from "./volumes.ts";
 
 /** A container whose program runs, and what its supervisor holds of it. */
 interface Running extends Launched {
@@ -111,6 +112,7 @@ function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): 
   tellWaiting(root, state, exit.code);
   if (state.removeAtEnd) {
     removeFiles(root, state);
+    removeOwnVolumes(root, state.id);
     emit({ kind: "rootfs-removed" });
   } else {
     const { init: _init, ...rest } = state;

@@ -8,6 +8,7 @@ import { Handle } from "../linux/fd.ts";
 import {
   entriesOf,
   exists,
+  listDirectory,
   makeDirectories,
   O_CREAT,
   O_DIRECTORY,
@@ -23,12 +24,26 @@ import type { StateRoot } from "./paths.ts";
 
 const O_PATH = 0o10000000;
 const AT_EMPTY_PATH = 0x1000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const O_CLOEXEC = 0o2000000;
 const COPY_BYTES = 1 << 30;
 const DEPTH_LIMIT = 256;
 const PATH_LIMIT_BYTES = 4096;
 
 export function volumePath(root: StateRoot, name: string): string {
   return `${root.volumes}/${name}`;
+}
+
+/** Where the volume is that a container mounts without a name. */
+export function ownVolumeName(id: string, index: number): string {
+  return `${id}.${index}`;
+}
+
+/** Removes the volumes without a name of a container that is gone. */
+export function removeOwnVolumes(root: StateRoot, id: string): void {
+  for (const { name } of listDirectory(root.volumes)) {
+    if (name.startsWith(`${id}.`)) removeTree(volumePath(root, name));
+  }
 }
 
 /**
@@ -82,5 +97,3 @@ function copyEntries(fromFd: number, toFd: number, about: string, depth: number)
     }
   }
 }
-const O_CLOEXEC = 0o2000000;
-const AT_SYMLINK_NOFOLLOW = 0x100;
