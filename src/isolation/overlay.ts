@@ -5,8 +5,17 @@
 import { Failure } from "../failure.ts";
 import { call, isErrno } from "../linux/error.ts";
 import { Handle } from "../linux/fd.ts";
-import { O_DIRECTORY, O_PATH, openHost } from "../linux/hostpath.ts";
-import { cloneHostTree, createDetached, mount, openFilesystem, setFlag, setOption } from "../linux/mount.ts";
+import { O_DIRECTORY, O_PATH, openHost, removeDirectory, removeFile } from "../linux/hostpath.ts";
+import {
+  attach,
+  cloneHostTree,
+  createDetached,
+  MS,
+  mount,
+  openFilesystem,
+  setFlag,
+  setOption,
+} from "../linux/mount.ts";
 import { CLONE, exit, fork, waitFor } from "../linux/process.ts";
 
 export interface Overlay {
@@ -27,7 +36,7 @@ const PAGE_LIMIT_BYTES = 4095;
 /** A detached mount of the overlay: nothing in the host's table of mounts, gone with its last user. */
 export function openOverlay(overlay: Overlay, lowerMounts?: readonly Handle[]): Handle {
   try {
-    if (lowerMounts !== undefined) return openFromMounts(overlay, lowerMounts);
+    if (lowerMounts !== undefined) return openMapped(overlay, lowerMounts);
     return inDirectory(overlay.layersDirectory, () => {
       const lower = overlay.layers.join(":");
       if (lower.length <= OPTION_LIMIT_BYTES) return openByOption(overlay, lower);
@@ -82,6 +91,23 @@ function openByAppending(overlay: Overlay): Handle | undefined {
   return finish(context, overlay);
 }
 
+function openMapped(overlay: Overlay, lowerMounts: readonly Handle[]): Handle {
+  try {
+    return openFromMounts(overlay, lowerMounts);
+  } catch (error) {
+    if (!isErrno(error, "EINVAL")) throw error;
+    // The attempt has marked the work directory as used; nothing was written yet.
+    if (overlay.volatile) {
+      const mark = `${overlay.work}/work/incompat/volatile`;
+      removeFile(`${mark}/dirty`);
+      removeDirectory(mark);
+    }
+    const opened = openFromAttached(overlay, lowerMounts);
+    if (opened !== undefined) return opened;
+    throw error;
+  }
+}
+
 /** Layers that are idmapped mounts, given by descriptor (through /proc, which leads to the mount itself). */
 function openFromMounts(overlay: Overlay, lowerMounts: readonly Handle[]): Handle {
   using context = openFilesystem("overlay");
@@ -90,6 +116,33 @@ function openFromMounts(overlay: Overlay, lowerMounts: readonly Handle[]): Handl
   if (lower.length <= OPTION_LIMIT_BYTES) setOption(context.fd, "lowerdir", lower);
   else for (const layer of lowerMounts) setOption(context.fd, "lowerdir+", `/proc/self/fd/${layer.fd}`);
   return finish(context, overlay);
+}
+
+/** More descriptors than can be told by an exit status; 254 and 255 are failures. */
+const FD_LIMIT = 254;
+
+/**
+ * As `openFromMounts`, for kernels that take as layers only mounts of their caller's mount namespace (before 6.15: "failed to
+ * clone lowerpath"): a child in a namespace of its own, which shares our descriptors, attaches each layer's mount over the layer
+ * itself, and opens the overlay there. Undefined if that fails, too.
+ */
+function openFromAttached(overlay: Overlay, lowerMounts: readonly Handle[]): Handle | undefined {
+  const child = fork(CLONE.newMount + CLONE.files);
+  if (child === undefined) {
+    try {
+      mount("none", "/", null, MS.rec | MS.private);
+      lowerMounts.forEach((layer, index) => {
+        using place = openHost(`${overlay.layersDirectory}/${overlay.layers[index]}`, O_PATH | O_DIRECTORY);
+        attach(layer.fd, place.fd, overlay.layers[index] ?? "");
+      });
+      exit(Math.min(openOverlay(overlay).release(), FD_LIMIT));
+    } catch {
+      exit(FD_LIMIT);
+    }
+  }
+  const ending = waitFor(child);
+  child.pidfd.close();
+  return ending.kind === "exited" && ending.status < FD_LIMIT ? new Handle(ending.status) : undefined;
 }
 
 /**
