@@ -19,6 +19,7 @@ import {
   writeKernelFile,
 } from "../linux/hostpath.ts";
 import { writeAll, writeOnce } from "../linux/io.ts";
+import { guardDevices } from "./devices-bpf.ts";
 import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
 import { tryWrite } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
@@ -41,7 +42,11 @@ export function createCgroup(plan: CgroupPlan): string[] {
       }
     }
     enableControllers(plan);
-    return applyLimits(plan);
+    const warnings = applyLimits(plan);
+    const [only] = plan.directories;
+    if (plan.devicesProgram !== undefined && only !== undefined)
+      warnings.push(...guardDevices(only.directory, plan.devicesProgram));
+    return warnings;
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;
