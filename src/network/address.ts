@@ -28,14 +28,14 @@ function parseFour(text: string): Address | undefined {
   return Uint8Array.from(parts as number[]);
 }
 
-/** The groups of one side of `::`, each two bytes; the last may be an IPv4 address. */
-function parseGroups(text: string): number[] | undefined {
+/** The groups of one side of `::`, each two bytes; at the very end there may be an IPv4 address. */
+function parseGroups(text: string, atEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const bytes: number[] = [];
   const groups = text.split(":", 9);
   for (const [index, group] of groups.entries()) {
     if (group.includes(".")) {
-      const four = index === groups.length - 1 ? parseFour(group) : undefined;
+      const four = atEnd && index === groups.length - 1 ? parseFour(group) : undefined;
       if (four === undefined) return undefined;
       bytes.push(...four);
       continue;
@@ -49,8 +49,8 @@ function parseGroups(text: string): number[] | undefined {
 
 function parseSix(text: string): Address | undefined {
   const gap = text.indexOf("::");
-  const head = parseGroups(gap < 0 ? text : text.slice(0, gap));
-  const tail = gap < 0 ? [] : parseGroups(text.slice(gap + 2));
+  const head = parseGroups(gap < 0 ? text : text.slice(0, gap), gap < 0);
+  const tail = gap < 0 ? [] : parseGroups(text.slice(gap + 2), true);
   if (head === undefined || tail === undefined) return undefined;
   const given = head.length + tail.length;
   if (gap < 0 ? given !== 16 : given > 14) return undefined;

@@ -6,7 +6,7 @@
  */
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
-import { O_RDONLY, openHost } from "../linux/hostpath.ts";
+import { O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
 import { CLONE, setns } from "../linux/process.ts";
 import { NETLINK } from "../linux/socket.ts";
 import { formatAddress, parseAddress } from "./address.ts";
@@ -27,8 +27,10 @@ import {
   leaseAddress,
   listNetworks,
   lockNetworks,
+  type NetworkRecord,
   notePorts,
   portsOf,
+  readNetwork,
   releaseAddress,
 } from "./leases.ts";
 import { Batch } from "./netlink.ts";
@@ -168,6 +170,7 @@ function join(
 ): { address: Uint8Array; bridge: number } {
   const { network: record, container } = plan;
   using _lock = lockNetworks(root);
+  replaceIfChanged(root, record);
   const wanted = plan.address === undefined ? undefined : parseAddress(plan.address);
   const address = leaseAddress(root, record, container, wanted);
   const bridge = ensureBridge(socket, record, plan.mtuBytes);
@@ -228,22 +231,42 @@ export function detachGone(root: string, isAlive: (container: string) => boolean
   return gone;
 }
 
+/** Deletes a network's bridge and takes it out of the packet filter. Returns false if there was no bridge. */
+function removeFromHost(record: NetworkRecord): boolean {
+  using filter = openFilter();
+  removeNetwork(filter, filteredNetwork(record));
+  using links = new NetlinkSocket(NETLINK.route);
+  return findLink(links, record.bridge)?.kind === "bridge" && removeLink(links, record.bridge);
+}
+
 /**
  * Deletes the bridges of networks that have no containers and takes them out of the packet filter, and with the last one our
  * table: some 50 ms a network. Returns the bridges.
  */
 export function removeIdleNetworks(root: string): string[] {
   using _lock = lockNetworks(root);
-  const idle = listNetworks(root).filter((record) => containersOf(root, record.network).length === 0);
-  if (idle.length === 0) return [];
-  using filter = openFilter();
-  using links = new NetlinkSocket(NETLINK.route);
-  return idle
-    .filter((record) => {
-      removeNetwork(filter, filteredNetwork(record));
-      return findLink(links, record.bridge)?.kind === "bridge" && removeLink(links, record.bridge);
-    })
+  return listNetworks(root)
+    .filter((record) => containersOf(root, record.network).length === 0 && removeFromHost(record))
     .map((record) => record.bridge);
+}
+
+/** Gives way to a network whose configuration has changed since it was made, if nobody uses it. */
+function replaceIfChanged(root: string, record: NetworkRecord): void {
+  const known = readNetwork(root, record.network);
+  if (known === undefined) return;
+  const { bridge, subnet, gateway } = known;
+  if (bridge === record.bridge && subnet === record.subnet && gateway === record.gateway) return;
+  const users = containersOf(root, record.network);
+  if (users.length > 0) {
+    throw new Failure(
+      `the network ${record.network} has been configured anew while containers use it as it was (${subnet})`,
+      {
+        hint: `stop them first: ${users.slice(0, 5).join(", ")}${users.length > 5 ? " and others" : ""}`,
+      },
+    );
+  }
+  removeFromHost(known);
+  removeTree(`${root}/${record.network}`);
 }
 
 /** What a container has received and sent so far, in bytes; undefined if its link is not there. */

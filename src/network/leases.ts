@@ -18,7 +18,6 @@ import {
   listDirectory,
   makeDirectories,
   makeLink,
-  O_CREAT,
   O_DIRECTORY,
   O_RDONLY,
   O_RDWR,
@@ -88,7 +87,7 @@ class Hint {
   readonly value: number;
 
   constructor(path: string) {
-    this.#file = openHost(path, O_RDWR | O_CREAT);
+    this.#file = openHost(path, O_RDWR);
     const bytes = new Uint8Array(HINT_LIMIT_BYTES);
     const value = Number.parseInt(decode(bytes, 0, read(this.#file.fd, bytes, path)), 10);
     this.value = Number.isSafeInteger(value) && value > 0 ? value : 1;
@@ -108,6 +107,8 @@ class Hint {
 function makeNetwork(base: string, record: NetworkRecord): void {
   for (const name of ["addresses", "containers", "ports"]) makeDirectories(`${base}/${name}`);
   replaceFile(`${base}/network.json`, `${JSON.stringify(record, null, 2)}\n`, { durable: false });
+  // Last, because it stands for all of them.
+  writeNewFile(`${base}/next`, "");
 }
 
 const EEXIST = 17;
@@ -216,14 +217,18 @@ export function portsOf(root: string, network: string, container: string): reado
   }
 }
 
+/** A network as it was made; undefined if it never was. */
+export function readNetwork(root: string, network: string): NetworkRecord | undefined {
+  const text = readTextIfThere(`${root}/${network}/network.json`);
+  return text === undefined ? undefined : (JSON.parse(text) as NetworkRecord);
+}
+
 /** The networks below a root. */
 export function listNetworks(root: string): NetworkRecord[] {
-  const records: NetworkRecord[] = [];
-  for (const { name, isDirectory } of listDirectory(root)) {
-    const text = isDirectory ? readTextIfThere(`${root}/${name}/network.json`) : undefined;
-    if (text !== undefined) records.push(JSON.parse(text) as NetworkRecord);
-  }
-  return records;
+  return listDirectory(root)
+    .filter((entry) => entry.isDirectory)
+    .map((entry) => readNetwork(root, entry.name))
+    .filter((record) => record !== undefined);
 }
 
 /** Who holds which address in a network. */

@@ -69,8 +69,8 @@ const NF_ACCEPT = 1;
 export function newChain(batch: Batch, table: string, chain: BaseChain): void {
   add(batch, "newChain", NLM.create, `make the nf_tables chain ${chain.name} (${chain.type})`, () => {
     batch.string(1, table).string(3, chain.name);
+    batch.string(7, chain.type).be32(5, NF_ACCEPT);
     batch.nest(4, () => batch.be32(1, HOOK[chain.hook]).be32(2, chain.priority));
-    batch.be32(5, NF_ACCEPT).string(7, chain.type);
   });
 }
 
@@ -234,8 +234,9 @@ export const compare = (operator: keyof typeof CMP, value: Uint8Array): Expressi
 /** Goes on if the first register is, or with `not` is not, in a set; with `data`, what a map says is put there. */
 export const lookup = (set: string, how?: "not" | "data"): Expression =>
   expression("lookup", (batch) => {
-    batch.string(1, set).be32(2, REG.whole);
+    batch.be32(2, REG.whole);
     if (how === "data") batch.be32(3, REG.whole);
+    batch.string(1, set);
     if (how === "not") batch.be32(5, 1);
   });
 

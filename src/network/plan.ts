@@ -100,9 +100,18 @@ export function macOf(address: Uint8Array): Uint8Array {
   return new Uint8Array([0x02, 0x42, ...address.slice(-4)]);
 }
 
+/** Whether a name may be that of a file: networks and containers are known by them in the lease directories. */
+function isFileName(name: string): boolean {
+  const isLetter = (c: string) => (c >= "a" && c <= "z") || (c >= "A" && c <= "Z") || (c >= "0" && c <= "9");
+  return (
+    name.length > 0 && name.length <= 200 && [...name].every((c, at) => isLetter(c) || (at > 0 && "_.-".includes(c)))
+  );
+}
+
 /** Checks a network as it is configured. Throws a Failure that says what is wrong. */
 export function checkNetwork(record: NetworkRecord): NetworkRecord {
   const bad = (why: string, hint?: string) => new Failure(`network ${record.network}: ${why}`, { hint });
+  if (!isFileName(record.network)) throw bad("a network's name consists of letters, digits, '_', '-' and '.'");
   const subnet = parseSubnet(record.subnet);
   if (subnet === undefined) throw bad(`"${record.subnet}" is no subnet`, "write it as 172.16.0.0/24");
   if (subnet.base.length !== 4 || subnet.prefix < 8 || subnet.prefix > 29) {
@@ -150,6 +159,7 @@ function checkAddress(record: NetworkRecord, text: string): string {
 function planBridge(options: NetworkOptions, record: NetworkRecord): BridgePlan {
   checkNetwork(record);
   const { container, ip, mac } = options;
+  if (!isFileName(container)) throw new Failure(`"${container}" is no id of a container`);
   if (mac !== undefined && parseMac(mac) === undefined) {
     throw new Failure(`--mac-address ${mac}: that is no address of a link`, { hint: "write it as 02:42:ac:10:00:02" });
   }

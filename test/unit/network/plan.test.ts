@@ -44,6 +44,8 @@ test("none, host and another container's network", () => {
 test("contradictions and unknown networks are refused", () => {
   for (const options of [
     { network: "nowhere" },
+    { container: "../up" },
+    { container: "" },
     { network: "container:" },
     { network: "container:db", publish: ["80:80"] },
     { network: "none", ip: "172.16.0.2" },
@@ -85,6 +87,8 @@ test("networks that cannot work are refused", () => {
     { bridge: "a-name-far-too-long" },
     { bridge: "a/b" },
     { bridge: "" },
+    { network: "../up" },
+    { network: ".hidden" },
   ]) {
     assert.throws(() => checkNetwork({ ...DEFAULT_NETWORK, ...change }), Failure, JSON.stringify(change));
   }
