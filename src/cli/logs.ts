@@ -44,7 +44,7 @@ export function run(argv: readonly string[]): number {
   }
   const sinceMs = flags.since === undefined ? 0 : parseSince(flags.since);
   const show = (record: LogRecord) => {
-    if (Date.parse(record.time.slice(0, 23) + "Z") < sinceMs) return;
+    if (Date.parse(`${record.time.slice(0, 23)}Z`) < sinceMs) return;
     const told = flags.timestamps === true ? `${record.time} ${record.log}` : record.log;
     if (record.stream === "stderr") printError(told);
     else print(told);

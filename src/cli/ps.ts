@@ -95,7 +95,8 @@ function printTable(states: readonly ContainerState[], isWhole: boolean): void {
 }
 
 function commandText(command: readonly string[], isWhole: boolean): string {
-  const whole = command.join(" ").replaceAll(/[\u0000-\u001f\u007f]/g, " ");
+  // Control characters would be the terminal's to obey.
+  const whole = command.join(" ").replaceAll(/\p{Cc}/gu, " ");
   return `"${isWhole || whole.length <= COMMAND_LIMIT ? whole : `${whole.slice(0, COMMAND_LIMIT - 1)}…`}"`;
 }
 

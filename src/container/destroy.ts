@@ -3,14 +3,15 @@
  * Every step may have been done before, or never; each is idempotent.
  */
 import { destroyCgroup } from "../cgroup/apply.ts";
+import { isFrozen, thaw } from "../cgroup/freeze.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import { lock } from "../linux/flock.ts";
-import { O_DIRECTORY, O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
+import { exists, O_DIRECTORY, O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
-import { detachNetwork } from "../network/attach.ts";
+import { detachGone, detachNetwork } from "../network/attach.ts";
 import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isRunning, listIds, lockDirectory, readState, releaseName, writeState } from "./state.ts";
@@ -28,6 +29,8 @@ export function killContainer(state: ContainerState): void {
   // Between the two looks the pid may have become somebody else's: the descriptor names one process for good.
   if (pidfd === undefined || !isRunning(init)) return;
   sendSignal(pidfd.fd, SIG.KILL);
+  // What is frozen on cgroups of version 1 does not even take a SIGKILL.
+  if (isFrozen(state.cgroupPath)) thaw(state.cgroupPath);
   waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
 }
 
@@ -111,4 +114,6 @@ export function waitForLock(directory: string): void {
 /** Finishes whatever died half way, of all containers. */
 export function reconcileAll(root: StateRoot): void {
   for (const id of listIds(root)) reconcile(root, id);
+  // Leases of containers whose directories somebody has removed by hand.
+  detachGone(root.networks, (id) => exists(containerPaths(root, id).directory));
 }

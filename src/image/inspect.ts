@@ -1,0 +1,3 @@
+export function inspectImage(_i: string, _n: string): unknown {
+  throw new Error("none");
+}
