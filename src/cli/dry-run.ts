@@ -8,6 +8,7 @@ import type { StateRoot } from "../container/paths.ts";
 import { design } from "../container/prepare.ts";
 import { Failure } from "../failure.ts";
 import { resolveImage } from "../image/resolve.ts";
+import { chooseIdRange } from "../isolation/idmap.ts";
 import { O_DIRECTORY, O_PATH, openHost } from "../linux/hostpath.ts";
 import { planTree } from "../plan/tree.ts";
 import { stringifyExact } from "../spec/json.ts";
@@ -25,7 +26,15 @@ export function printPlan(root: StateRoot, options: RunOptions, defaults: Defaul
       ? image.layers.map((layer) => `${image.layersDirectory}/${layer}`)
       : [image.directory];
   const accountRoots = directories.map((path) => stack.use(openHost(path, O_PATH | O_DIRECTORY)).fd);
-  const { plan } = design({ root, options, defaults, image, id: newId(image.baseName), accountRoots });
+  const { plan } = design({
+    root,
+    options,
+    defaults,
+    image,
+    id: newId(image.baseName),
+    accountRoots,
+    ...(options.userns ? { idMap: chooseIdRange() } : {}),
+  });
   if (format === "json") line(stringifyExact(plan, 2));
   else for (const text of planTree(plan)) line(text);
   return 0;

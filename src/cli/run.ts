@@ -8,11 +8,11 @@ import { monotonicMs } from "../linux/clock.ts";
 import { environ } from "../linux/door.ts";
 import { readText, workingDirectory } from "../linux/hostpath.ts";
 import { isTerminal } from "../linux/tty.ts";
-import { COLOURED, PLAIN, progressLines } from "../term/progress.ts";
 import { readDefaults } from "./defaults.ts";
 import { parseFlags } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 import { line, note } from "./output.ts";
+import { COLOURED, PLAIN, progressLines } from "./progress.ts";
 import { requireRoot } from "./root.ts";
 import { RUN_FLAGS, runOptionsOf } from "./run-flags.ts";
 

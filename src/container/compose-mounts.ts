@@ -2,7 +2,7 @@
  * The mounts of a container: docker's, a /tmp that cannot use up the memory limit, and those that were asked for.
  */
 import type { Mount } from "../spec/config.ts";
-import type { ComposeContext } from "./compose.ts";
+import type { ComposeContext } from "./compose-context.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
 import type { MountRequest, RunOptions } from "./options.ts";
 

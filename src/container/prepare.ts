@@ -5,7 +5,7 @@ import { detectLayout } from "../cgroup/layout.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { type ResolvedImage, resolveImage } from "../image/resolve.ts";
-import { chooseIdRange } from "../isolation/idmap.ts";
+import { chooseIdRange, type HostRange } from "../isolation/idmap.ts";
 import { checkSysctls } from "../isolation/sysctls.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -75,6 +75,8 @@ export interface Ground {
   readonly defaults: Defaults;
   readonly image: ResolvedImage;
   readonly id: string;
+  /** The host's ids that the container's are, with `--userns`. */
+  readonly idMap?: HostRange;
   /** Descriptors of trees in which /etc/passwd and /etc/group are looked for, one after the other. */
   readonly accountRoots: readonly number[];
 }
@@ -89,7 +91,7 @@ export function design(ground: Ground): Design {
   const isImplicit = options.tty === undefined && options.interactive === undefined && !options.detach;
   const terminal = options.tty ?? (isImplicit && streamsAreTerminals);
   const accounts = readAccounts(ground.accountRoots);
-  const idMap = options.userns ? chooseIdRange() : undefined;
+  const { idMap } = ground;
   const ownNetworkFiles = options.network.kind !== "container";
   const spec = composeSpec(options, {
     id,
@@ -149,7 +151,7 @@ function askedLimits({ limits, privileged }: RunOptions): Set<string> {
   return asked;
 }
 
-function rootSource({ options, image }: Ground, paths: ContainerPaths): RootSource {
+function rootSource({ options, image }: Pick<Ground, "options" | "image">, paths: ContainerPaths): RootSource {
   if (image.directory !== undefined) return { kind: "directory", path: image.directory };
   return {
     kind: "overlay",
@@ -206,12 +208,14 @@ export function prepare(root: StateRoot, options: RunOptions, defaults: Defaults
   emit({ kind: "creating", id });
   const paths = containerPaths(root, id);
   const removeAtEnd = isRemovedAtEnd(options);
-  const idMaps = usernsMaps(options);
+  const idMap = options.userns ? chooseIdRange() : undefined;
+  const idMaps = idMap === undefined ? undefined : mapsOf(idMap);
+  const ground = { root, options, defaults, image, id, ...(idMap === undefined ? {} : { idMap }) };
   if (image.directory === undefined) makeOverlayDirectories(paths, idMaps);
-  const source = rootSource({ root, options, defaults, image, id, accountRoots: [] }, paths);
+  const source = rootSource({ options, image }, paths);
   const rootMount = stack.use(openRoot(source, idMaps === undefined ? {} : { idMaps }));
   makeBindSources(options);
-  const designed = design({ root, options, defaults, image, id, accountRoots: [rootMount.fd] });
+  const designed = design({ ...ground, accountRoots: [rootMount.fd] });
   for (const [target, path] of Object.entries(volumesOf(root, options, image, id))) {
     ensureVolume(root, path.slice(root.volumes.length + 1), rootMount.fd, target);
   }
@@ -239,9 +243,8 @@ export function prepare(root: StateRoot, options: RunOptions, defaults: Defaults
   };
 }
 
-function usernsMaps(options: RunOptions): IdMaps | undefined {
-  if (!options.userns) return undefined;
-  const map = [{ containerID: 0, ...chooseIdRange() }];
+function mapsOf(range: HostRange): IdMaps {
+  const map = [{ containerID: 0, ...range }];
   return { uids: map, gids: map };
 }
 

@@ -3,7 +3,7 @@
  * that capabilities(7), prctl(2) and seccomp(2) ask for. Used by a container's first process and by exec.
  */
 import { EXIT, Failure } from "../failure.ts";
-import { applyCapabilities, dropBoundingSet } from "../isolation/capabilities.ts";
+import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet } from "../isolation/capabilities.ts";
 import { applyRlimits } from "../isolation/rlimits.ts";
 import { installSeccomp } from "../isolation/seccomp/install.ts";
 import { decode } from "../linux/door.ts";
@@ -48,7 +48,9 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
   if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid, plan.user.gid);
   for (const warning of applyRlimits(plan.rlimits)) context.warn(warning);
-  giveUpPrivileges(plan);
+  const lacking = giveUpPrivileges(plan);
+  if (lacking.length > 0 && !isPrivileged(plan))
+    context.warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
   enterDirectory(plan.cwd);
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.
@@ -62,16 +64,25 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
 }
 
-/** Gives up what the plan does not leave, in the order that each step still has the privilege that it needs. */
-function giveUpPrivileges(plan: ProcessPlan): void {
+/**
+ * Gives up what the plan does not leave, in the order that each step still has the privilege that it needs.
+ * Returns the capabilities that were asked for and could not be had.
+ */
+function giveUpPrivileges(plan: ProcessPlan): string[] {
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
   if (!plan.noNewPrivileges) installSeccomp(plan);
   dropBoundingSet(plan.capabilities.bounding ?? []);
   prctl(PR.setKeepcaps, 1);
   setGroups(plan.user.additionalGids ?? []);
   setIds(plan.user.uid, plan.user.gid);
-  applyCapabilities(plan.capabilities);
+  const lacking = applyCapabilities(plan.capabilities);
   if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
+  return lacking;
+}
+
+/** Whether all capabilities were asked for: then it is those that there are. */
+function isPrivileged(plan: ProcessPlan): boolean {
+  return (plan.capabilities.bounding ?? []).length === CAPABILITY_NAMES.length;
 }
 
 function useTerminal(terminal: Handle, uid: number, gid: number): void {

@@ -133,7 +133,17 @@ for (const memory of ["64m", "16m", "6m"]) {
 
 e2e("a program that exceeds the memory limit is killed: 137, and the closing line says why", async (engine) => {
   const script = "tail /dev/zero";
-  const { status, stderr } = await engine.call(["run", "--memory", "32m", "--memory-swap", "32m", "busybox", "sh", "-c", `exec ${script}`]);
+  const { status, stderr } = await engine.call([
+    "run",
+    "--memory",
+    "32m",
+    "--memory-swap",
+    "32m",
+    "busybox",
+    "sh",
+    "-c",
+    `exec ${script}`,
+  ]);
   assert.equal(status, 137);
   assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", /Container stopped .*memory/);
 });
@@ -144,6 +154,9 @@ e2e("stats shows one line a container, in the transcript's columns", async (engi
   assert.equal(status, 0);
   const [header, row] = stdout.split("\n");
   assert.match(header ?? "", /^CONTAINER\s+CPU\s+MEM USAGE \/ LIMIT\s+NET I\/O\s+PIDS$/);
-  assert.match(row ?? "", new RegExp(`^${id.trim()}\\s+[0-9.]+%\\s+[0-9.]+[KM]?B / 512MB\\s+[0-9.]+[KM]?B / [0-9.]+[KM]?B\\s+1$`));
+  assert.match(
+    row ?? "",
+    new RegExp(`^${id.trim()}\\s+[0-9.]+%\\s+[0-9.]+[KM]?B / 512MB\\s+[0-9.]+[KM]?B / [0-9.]+[KM]?B\\s+1$`),
+  );
   await engine.call(["rm", "-f", id.trim()]);
 });

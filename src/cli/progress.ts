@@ -4,7 +4,7 @@
 import type { ContainerEvent } from "../container/events.ts";
 import { unreachable } from "../failure.ts";
 import type { NamespaceType } from "../spec/config.ts";
-import { formatCores, formatDuration, formatMebibytes, formatUptime } from "./format.ts";
+import { formatCores, formatDuration, formatMebibytes, formatUptime } from "../term/format.ts";
 
 const PREFIX = "[MyContainer]";
 
