@@ -1,1 +1,0 @@
-export function installSeccomp(_c: unknown): void {}
