@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { prebuiltFilters } from "./prebuilt-filters.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -39,6 +40,7 @@ await build({
   minify: true,
   keepNames: false,
   chunkNames: "[name]-[hash]",
+  plugins: [prebuiltFilters],
   logLevel: "warning",
 });
 writeFileSync(join(bundle, "sealed-commands"), SEALED_COMMANDS.join("\n"));

@@ -1,0 +1,40 @@
+/**
+ * What a filter can say of a call: seccomp(2), include/uapi/linux/seccomp.h.
+ */
+import { Failure } from "../../failure.ts";
+import type { SeccompAction } from "../../spec/config.ts";
+
+const EPERM = 1;
+const DATA_LIMIT = 0xffff;
+
+/** SECCOMP_RET_*; those with data have it in the lower 16 bits. */
+const VERDICTS: Readonly<Record<SeccompAction, { readonly value: number; readonly takesErrno?: boolean }>> = {
+  SCMP_ACT_KILL: { value: 0x00000000 },
+  SCMP_ACT_KILL_THREAD: { value: 0x00000000 },
+  SCMP_ACT_KILL_PROCESS: { value: 0x80000000 },
+  SCMP_ACT_TRAP: { value: 0x00030000 },
+  SCMP_ACT_ERRNO: { value: 0x00050000, takesErrno: true },
+  SCMP_ACT_NOTIFY: { value: 0x7fc00000 },
+  SCMP_ACT_TRACE: { value: 0x7ff00000, takesErrno: true },
+  SCMP_ACT_LOG: { value: 0x7ffc0000 },
+  SCMP_ACT_ALLOW: { value: 0x7fff0000 },
+};
+
+export const KILL_PROCESS = VERDICTS.SCMP_ACT_KILL_PROCESS.value;
+
+/** The filter's return value for an action; the error is EPERM where none is named. */
+export function verdictOf(action: SeccompAction, errnoRet: number | undefined): number {
+  const verdict = VERDICTS[action];
+  if (verdict === undefined) throw new Failure(`seccomp: there is no action '${action}'`);
+  if (verdict.takesErrno !== true) return verdict.value;
+  const errno = errnoRet ?? EPERM;
+  if (!Number.isInteger(errno) || errno < 0 || errno > DATA_LIMIT) {
+    throw new Failure(`seccomp: errnoRet ${errno} is no error number`);
+  }
+  return verdict.value | errno;
+}
+
+/** Whether calls that an action is for can be carried out: then unknown ones are left to it, too. */
+export function lets(action: SeccompAction): boolean {
+  return action === "SCMP_ACT_ALLOW" || action === "SCMP_ACT_LOG" || action === "SCMP_ACT_TRACE";
+}

@@ -1,0 +1,49 @@
+/**
+ * Filters that are compiled now: of a profile, or the default one for capabilities that the build did not foresee.
+ */
+import { Failure } from "../../failure.ts";
+import { arch } from "../../linux/door.ts";
+import type { Seccomp } from "../../spec/config.ts";
+import { encodeProgram } from "./bpf.ts";
+import { compile } from "./compile.ts";
+import { defaultProfile } from "./default-profile.ts";
+import { DEFAULT_FLAGS, type Filter, FLAG } from "./install.ts";
+
+/** By name in the specification: config-linux.md#seccomp. */
+const FLAGS: Readonly<Record<string, number>> = {
+  SECCOMP_FILTER_FLAG_TSYNC: FLAG.tsync,
+  SECCOMP_FILTER_FLAG_LOG: FLAG.log,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: FLAG.specAllow,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: FLAG.waitKillableReceive,
+};
+
+export function defaultFilter(capabilities: readonly string[]): Filter {
+  return { program: encodeProgram(compile(defaultProfile(capabilities, arch), arch)), flags: DEFAULT_FLAGS };
+}
+
+export function filterFromProfile(profile: Seccomp): Filter {
+  const program = encodeProgram(compile(profile, arch));
+  return { program, flags: flagsOf(profile) };
+}
+
+/** The flags named; where the field is missing, those that runc sets. */
+function flagsOf(profile: Seccomp): number {
+  const flags = profile.flags?.reduce((sum, name) => sum | flagOf(name), 0) ?? DEFAULT_FLAGS;
+  return notifies(profile) ? flags | FLAG.newListener : flags;
+}
+
+function flagOf(name: string): number {
+  const flag = FLAGS[name];
+  if (flag === undefined) throw new Failure(`seccomp: there is no flag '${name}'`);
+  return flag;
+}
+
+/** Whether calls are sent to a supervisor. Those that a process needs to tell of its listener cannot be. */
+function notifies({ defaultAction, syscalls = [] }: Seccomp): boolean {
+  if (defaultAction === "SCMP_ACT_NOTIFY") throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the default action");
+  const rules = syscalls.filter(({ action }) => action === "SCMP_ACT_NOTIFY");
+  if (rules.some(({ names }) => names.includes("write"))) {
+    throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the action for write");
+  }
+  return rules.length > 0;
+}
