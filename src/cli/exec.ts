@@ -4,11 +4,12 @@
 import { currentState } from "../container/control.ts";
 import { execute } from "../container/exec.ts";
 import { containerPaths, stateRoot } from "../container/paths.ts";
-import { findContainer } from "../container/state.ts";
+import { type ContainerState, findContainer } from "../container/state.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { Failure } from "../failure.ts";
 import { resolveCapabilities } from "../isolation/capabilities.ts";
+import { filterOf, type SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { environ } from "../linux/door.ts";
 import { EventLoop } from "../linux/eventloop.ts";
@@ -37,7 +38,7 @@ const FLAGS = {
   workdir: text("w", "PATH", "Working directory"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv)) {
     return printHelp(
       "exec",
@@ -63,7 +64,8 @@ export function run(argv: readonly string[]): number {
   const spec = parseExact(readText(containerPaths(root, state.id).config)) as Spec;
   const isImplicit = flags.tty === undefined && flags.interactive === undefined && flags.detach !== true;
   const terminal = flags.tty ?? (isImplicit && isTerminal(0) && isTerminal(1));
-  const process = planExec(spec, flags, command, state.init.pid, terminal);
+  const process = planExec(state, spec, flags, command, state.init.pid, terminal);
+  const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
   const signalMask = blockExactly(signals);
   using loop = new EventLoop();
@@ -77,6 +79,7 @@ export function run(argv: readonly string[]): number {
     detached,
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,
     signalMask,
+    filter,
     warn,
   });
   if (detached) return 0;
@@ -94,13 +97,14 @@ export function run(argv: readonly string[]): number {
 
 /** The container's own process, with what is asked for in its place. */
 function planExec(
+  state: ContainerState,
   spec: Spec,
   flags: Values<typeof FLAGS>,
   command: readonly string[],
   initPid: number,
   terminal: boolean,
 ): ProcessPlan {
-  const base = planProcess(spec, false, { kind: "default" });
+  const base = planProcess(spec, false, seccompOf(state, spec, flags.privileged === true));
   const env = new Map(base.env.map((entry) => [entry.slice(0, entry.indexOf("=")), entry]));
   if (terminal && !env.has("TERM")) env.set("TERM", "TERM=xterm");
   using root = openHost(`/proc/${initPid}/root`, O_PATH | O_DIRECTORY);
@@ -125,4 +129,11 @@ function planExec(
     noNewPrivileges: base.noNewPrivileges || (ids.uid !== 0 && flags.privileged !== true),
     capabilities: { bounding, effective, permitted: effective, inheritable: [], ambient: [] },
   };
+}
+
+/** The filter that the container's own programs have. */
+function seccompOf(state: ContainerState, spec: Spec, isPrivileged: boolean): SeccompChoice {
+  const profile = spec.linux?.seccomp;
+  if (isPrivileged || state.seccomp === "none") return { kind: "none" };
+  return state.seccomp === "profile" && profile !== undefined ? { kind: "profile", profile } : { kind: "default" };
 }

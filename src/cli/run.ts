@@ -1,9 +1,13 @@
 /**
  * `mycontainer run`.
  */
+
+import { capabilitiesOf } from "../container/compose.ts";
 import type { ContainerEvent, Emit } from "../container/events.ts";
 import { stateRoot } from "../container/paths.ts";
+import { seccompChoiceOf } from "../container/prepare.ts";
 import { runDetached, runForeground } from "../container/run.ts";
+import { filterOf } from "../isolation/seccomp/filter.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { environ } from "../linux/door.ts";
 import { readText, workingDirectory } from "../linux/hostpath.ts";
@@ -42,8 +46,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     startTrace(STDERR);
   }
   const emit = emitter(flags.quiet === true || options.detach);
-  if (!options.detach) return runForeground(root, options, defaults, emit, startMs);
-  line(runDetached(root, options, defaults, emit, startMs));
+  const filter = await filterOf(seccompChoiceOf(options), capabilitiesOf(options));
+  const request = { root, options, defaults, filter, emit, startMs };
+  if (!options.detach) return runForeground(request);
+  line(runDetached(request));
   return 0;
 }
 

@@ -1,7 +1,7 @@
 /**
  * What composing an OCI config needs besides the options.
  */
-import type { Device, NamespaceType } from "../spec/config.ts";
+import type { Device, NamespaceType, Seccomp } from "../spec/config.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import type { Defaults } from "./options.ts";
 import type { ContainerPaths } from "./paths.ts";
@@ -21,6 +21,8 @@ export interface ComposeContext {
     readonly home: string;
   };
   readonly security: SecurityOptions;
+  /** A profile of the user's; undefined for the default one, or none. */
+  readonly seccomp?: Seccomp;
   readonly terminal: boolean;
   /** Of the host, for the container's processes to be counted in the same way. */
   readonly idMap?: { readonly hostID: number; readonly size: number };

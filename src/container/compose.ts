@@ -15,11 +15,7 @@ const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 export function composeSpec(options: RunOptions, context: ComposeContext): Spec {
   const { image, user, security } = context;
-  const capabilities = resolveCapabilities({
-    add: options.capAdd,
-    drop: options.capDrop,
-    privileged: options.privileged,
-  });
+  const capabilities = capabilitiesOf(options);
   const isRoot = user.uid === 0;
   const args = composeArguments(options, image);
   const hostname = options.hostname ?? (options.uts.kind === "private" ? context.id : undefined);
@@ -54,6 +50,7 @@ export function composeSpec(options: RunOptions, context: ComposeContext): Spec 
       ...(context.idMap === undefined
         ? {}
         : { uidMappings: [{ containerID: 0, ...context.idMap }], gidMappings: [{ containerID: 0, ...context.idMap }] }),
+      ...(context.seccomp === undefined ? {} : { seccomp: context.seccomp }),
       cgroupsPath: `/mycontainer/${context.id}`,
       resources: { ...composeResources(options, context.defaults), devices: deviceRules(options, context) },
       devices: context.devices.map(({ access: _, ...device }) => device),
@@ -62,6 +59,11 @@ export function composeSpec(options: RunOptions, context: ComposeContext): Spec 
       readonlyPaths: options.privileged || security.unmasked ? [] : [...DEFAULT_READONLY_PATHS],
     },
   };
+}
+
+/** The capabilities that the container may have at all, by name. */
+export function capabilitiesOf({ capAdd, capDrop, privileged }: RunOptions): string[] {
+  return resolveCapabilities({ add: capAdd, drop: capDrop, privileged });
 }
 
 /** docker's rules: an entrypoint that is given takes the image's command away, too. */

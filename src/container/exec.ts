@@ -5,6 +5,7 @@
 import { joinCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
 import { flagOf } from "../isolation/namespaces.ts";
+import type { Filter } from "../isolation/seccomp/install.ts";
 import { call } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
 import { filesystemOf, MAGIC } from "../linux/mount.ts";
@@ -27,6 +28,7 @@ export interface ExecRequest {
   readonly detached: boolean;
   readonly streams: readonly [number, number, number];
   readonly signalMask: Uint8Array;
+  readonly filter: Filter | undefined;
   readonly warn: (text: string) => void;
 }
 
@@ -138,6 +140,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
     becomeProgram(request.process, {
       terminal,
       signalMask: request.signalMask,
+      filter: request.filter,
       diesWithSupervisor: !request.detached,
       warn: (text) => send(socketFd, { say: "warning", text }),
     });

@@ -10,6 +10,7 @@ import { setAttributes } from "../isolation/attributes.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
+import type { Filter } from "../isolation/seccomp/install.ts";
 import { call } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { ATTR, MS, mount } from "../linux/mount.ts";
@@ -35,6 +36,7 @@ export interface InitContext {
   readonly plan: Plan;
   readonly handles: InitHandles;
   readonly socketFd: number;
+  readonly filter: Filter | undefined;
   /** The mask of signals that the program is to start with. */
   readonly signalMask: Uint8Array;
 }
@@ -68,6 +70,7 @@ export function runInit(context: InitContext): never {
     becomeProgram(context.plan.process, {
       terminal: root.pty?.slave,
       signalMask: context.signalMask,
+      filter: context.filter,
       diesWithSupervisor: true,
       warn: (text) => send(socketFd, { say: "warning", text }),
     });

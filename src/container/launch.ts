@@ -9,6 +9,7 @@ import { idmappedLayers } from "../isolation/idmap-layers.ts";
 import { cloneFlags, flagOf } from "../isolation/namespaces.ts";
 import { openOverlay } from "../isolation/overlay.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
+import type { Filter } from "../isolation/seccomp/install.ts";
 import { isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
 import { O_RDONLY, openHost } from "../linux/hostpath.ts";
@@ -28,6 +29,8 @@ export interface LaunchOptions {
   readonly emit: Emit;
   readonly networksDirectory: string;
   readonly ports: readonly ReservedPort[];
+  /** Of system calls; undefined for none. */
+  readonly filter: Filter | undefined;
   /** The mask of signals that the program is to start with. */
   readonly signalMask: Uint8Array;
   /** Descriptors that become the program's standard streams, where it has no terminal. */
@@ -116,6 +119,7 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
       handles: { root, bindSources, joins, cgroupJoins },
       socketFd: theirs.fd,
       signalMask: options.signalMask,
+      filter: options.filter,
     });
   }
   theirs.close();

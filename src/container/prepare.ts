@@ -6,6 +6,7 @@ import { planCgroup } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { type ResolvedImage, resolveImage } from "../image/resolve.ts";
 import { chooseIdRange, type HostRange } from "../isolation/idmap.ts";
+import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { checkSysctls } from "../isolation/sysctls.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -26,7 +27,7 @@ import { planNetwork } from "../network/plan.ts";
 import { type Reservation, reservePorts } from "../network/ports.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
 import { planContainer } from "../plan/container.ts";
-import type { IdMaps, Plan, RootSource, SeccompPlan } from "../plan/plan.ts";
+import type { IdMaps, Plan, RootSource } from "../plan/plan.ts";
 import type { Spec } from "../spec/config.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { composeSpec } from "./compose.ts";
@@ -39,7 +40,7 @@ import { allDevices, lookUpDevice, lookUpNamespaces } from "./lookup.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import { type ContainerPaths, containerPaths, type StateRoot } from "./paths.ts";
-import { parseSeccompProfile, parseSecurityOptions, type SecurityOptions } from "./security-options.ts";
+import { parseSeccompProfile, parseSecurityOptions } from "./security-options.ts";
 import { type ContainerState, claim, claimName, isValidId, nameProcess, releaseName, writeState } from "./state.ts";
 import { ensureVolume, ownVolumeName, volumePath } from "./volumes.ts";
 
@@ -92,6 +93,7 @@ export function design(ground: Ground): Design {
   const terminal = options.tty ?? (isImplicit && streamsAreTerminals);
   const accounts = readAccounts(ground.accountRoots);
   const { idMap } = ground;
+  const seccomp = seccompChoiceOf(options);
   const ownNetworkFiles = options.network.kind !== "container";
   const spec = composeSpec(options, {
     id,
@@ -105,6 +107,7 @@ export function design(ground: Ground): Design {
     joined: shared.paths,
     devices: options.privileged ? allDevices() : options.devices.flatMap(lookUpDevice),
     volumes: volumesOf(root, options, image, id),
+    ...(seccomp.kind === "profile" ? { seccomp: seccomp.profile } : {}),
     networkFiles: containerPaths(root, shared.network?.id ?? id),
     ...(idMap === undefined ? {} : { idMap }),
   });
@@ -128,7 +131,7 @@ export function design(ground: Ground): Design {
     ),
     network: planNetwork(networkOptions(options, id), { networks: [] }),
     init: options.init,
-    seccomp: planSeccomp(options, security),
+    seccomp,
   });
   const interactive = options.interactive ?? isImplicit;
   return { spec, plan, interactive, ownNetworkFiles, cgroupPath };
@@ -178,7 +181,9 @@ function networkOptions(options: RunOptions, id: string): Parameters<typeof plan
   };
 }
 
-function planSeccomp(options: RunOptions, security: SecurityOptions): SeccompPlan {
+/** The filter of system calls that is asked for. */
+export function seccompChoiceOf(options: RunOptions): SeccompChoice {
+  const security = parseSecurityOptions(options.securityOpts);
   if (options.privileged || security.seccomp?.kind === "unconfined") return { kind: "none" };
   if (security.seccomp === undefined) return { kind: "default" };
   const { path } = security.seccomp;
@@ -288,6 +293,7 @@ function initialState(
     detached: options.detach,
     terminal: designed.plan.process.terminal,
     labels: { ...image.config.Labels, ...options.labels },
+    seccomp: designed.plan.process.seccomp.kind,
     stopSignal,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? defaults.stopTimeoutSeconds,
   };

@@ -5,7 +5,7 @@
 import { EXIT, Failure } from "../failure.ts";
 import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet } from "../isolation/capabilities.ts";
 import { applyRlimits } from "../isolation/rlimits.ts";
-import { installSeccomp } from "../isolation/seccomp/install.ts";
+import { type Filter, installFilter } from "../isolation/seccomp/install.ts";
 import { decode } from "../linux/door.ts";
 import { errnoName, errnoText } from "../linux/errno.ts";
 import { attempt, call, isErrno } from "../linux/error.ts";
@@ -22,6 +22,8 @@ export interface ProgramContext {
   /** The terminal that becomes its standard streams. */
   readonly terminal?: Handle | undefined;
   readonly signalMask: Uint8Array;
+  /** Compiled before the process was made; undefined for none. */
+  readonly filter: Filter | undefined;
   /** Whether the kernel kills it when the process that made it ends. */
   readonly diesWithSupervisor: boolean;
   readonly warn: (text: string) => void;
@@ -39,8 +41,8 @@ const [ENOENT, EACCES, ENOEXEC, ENOTDIR, ELOOP] = [2, 13, 8, 20, 40];
 export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never {
   if (plan.init) {
     stayAsInit(() => {
-      giveUpPrivileges(plan);
-      if (plan.noNewPrivileges) installSeccomp(plan);
+      giveUpPrivileges(plan, context.filter);
+      if (plan.noNewPrivileges) install(context.filter);
     });
   }
   setsid();
@@ -48,7 +50,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
   if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid, plan.user.gid);
   for (const warning of applyRlimits(plan.rlimits)) context.warn(warning);
-  const lacking = giveUpPrivileges(plan);
+  const lacking = giveUpPrivileges(plan, context.filter);
   if (lacking.length > 0 && !isPrivileged(plan))
     context.warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
   enterDirectory(plan.cwd);
@@ -59,7 +61,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // What our caller left open to us is not the container's; our own descriptors are CLOEXEC from birth.
   cloexecFrom(FIRST_OTHER_FD);
   resetDispositions();
-  if (plan.noNewPrivileges) installSeccomp(plan);
+  if (plan.noNewPrivileges) install(context.filter);
   restoreMask(context.signalMask);
   throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
 }
@@ -68,9 +70,9 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
  * Gives up what the plan does not leave, in the order that each step still has the privilege that it needs.
  * Returns the capabilities that were asked for and could not be had.
  */
-function giveUpPrivileges(plan: ProcessPlan): string[] {
+function giveUpPrivileges(plan: ProcessPlan, filter: Filter | undefined): string[] {
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
-  if (!plan.noNewPrivileges) installSeccomp(plan);
+  if (!plan.noNewPrivileges) install(filter);
   dropBoundingSet(plan.capabilities.bounding ?? []);
   prctl(PR.setKeepcaps, 1);
   setGroups(plan.user.additionalGids ?? []);
@@ -78,6 +80,10 @@ function giveUpPrivileges(plan: ProcessPlan): string[] {
   const lacking = applyCapabilities(plan.capabilities);
   if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
   return lacking;
+}
+
+function install(filter: Filter | undefined): void {
+  if (filter !== undefined) installFilter(filter)?.close();
 }
 
 /** Whether all capabilities were asked for: then it is those that there are. */

@@ -2,6 +2,7 @@
  * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
  */
 import { oomKills } from "../cgroup/stats.ts";
+import type { Filter } from "../isolation/seccomp/install.ts";
 import { monotonicMs, wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import { EventLoop } from "../linux/eventloop.ts";
@@ -33,6 +34,7 @@ interface Running extends Launched {
 interface StartOptions {
   readonly root: StateRoot;
   readonly prepared: Prepared;
+  readonly filter: Filter | undefined;
   readonly emit: Emit;
   readonly startMs: number;
   readonly signalMask: Uint8Array;
@@ -53,6 +55,7 @@ function start(options: StartOptions): Running {
         networksDirectory: root.networks,
         ports: prepared.ports.ports,
         signalMask: options.signalMask,
+        filter: options.filter,
         streams: options.streams,
         ownHandles: [prepared.lock, ...prepared.ports.handles, ...options.ownHandles],
         born: (pid) => {
@@ -134,20 +137,27 @@ function tellWaiting(root: StateRoot, state: ContainerState, code: number): void
   }
 }
 
+/** What is to be run, and how that is told. */
+export interface RunRequest {
+  readonly root: StateRoot;
+  readonly options: RunOptions;
+  readonly defaults: Defaults;
+  /** Compiled before, since compiling one may mean to load the compiler. */
+  readonly filter: Filter | undefined;
+  readonly emit: Emit;
+  /** When the command began, on the monotonic clock. */
+  readonly startMs: number;
+}
+
 /** Runs a container in the foreground. Returns its exit code. */
-export function runForeground(
-  root: StateRoot,
-  options: RunOptions,
-  defaults: Defaults,
-  emit: Emit,
-  startMs: number,
-): number {
+export function runForeground(request: RunRequest): number {
+  const { root, options, defaults, emit } = request;
   const signals = forwardableSignals();
   const signalMask = blockExactly(signals);
   const prepared = prepare(root, options, defaults, emit);
   using loop = new EventLoop();
   using streams = plainStreams();
-  const running = start({ root, prepared, emit, startMs, signalMask, streams: streams.fds, ownHandles: [] });
+  const running = start({ ...request, prepared, signalMask, streams: streams.fds, ownHandles: [] });
   const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
   let ending: Ending;
   if (running.terminal === undefined) {
@@ -175,13 +185,8 @@ export function runForeground(
 }
 
 /** Runs a container in the background. Returns its id, once its program runs. */
-export function runDetached(
-  root: StateRoot,
-  options: RunOptions,
-  defaults: Defaults,
-  emit: Emit,
-  startMs: number,
-): string {
+export function runDetached(request: RunRequest): string {
+  const { root, options, defaults, emit } = request;
   const signals = forwardableSignals();
   const signalMask = blockExactly(signals);
   return inMonitor(
@@ -189,7 +194,7 @@ export function runDetached(
       const prepared = prepare(root, options, defaults, emit);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
-      const running = start({ root, prepared, emit, startMs, signalMask, streams: streams.fds, ownHandles });
+      const running = start({ ...request, prepared, signalMask, streams: streams.fds, ownHandles });
       streams.started();
       return { running, streams, id: prepared.state.id };
     },

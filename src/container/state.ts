@@ -62,6 +62,8 @@ export interface ContainerState {
   readonly detached: boolean;
   readonly terminal: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** Which filter of system calls its programs have; a profile is in config.json. */
+  readonly seccomp: "none" | "default" | "profile";
   readonly stopSignal: string;
   readonly stopTimeoutSeconds: number;
 }

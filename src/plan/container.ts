@@ -6,9 +6,10 @@ import { Failure } from "../failure.ts";
 import { planNamespaces } from "../isolation/namespaces.ts";
 import { type CgroupView, planRoot } from "../isolation/plan-root.ts";
 import type { RootStep } from "../isolation/root-steps.ts";
+import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { NetworkPlan } from "../network/plan.ts";
 import type { Spec } from "../spec/config.ts";
-import type { Plan, ProcessPlan, RootSource, SeccompPlan } from "./plan.ts";
+import type { Plan, ProcessPlan, RootSource } from "./plan.ts";
 
 export interface PlanContext {
   readonly id: string;
@@ -18,7 +19,7 @@ export interface PlanContext {
   readonly network: NetworkPlan;
   /** Whether our own init is the first process. */
   readonly init: boolean;
-  readonly seccomp: SeccompPlan;
+  readonly seccomp: SeccompChoice;
 }
 
 /** What of the specification can not be done here is an error and never silently passed over. */
@@ -68,7 +69,7 @@ export function planContainer(spec: Spec, context: PlanContext): Plan {
 }
 
 /** What the program is to be: of the container's first one, and (with changes) of those that exec adds. */
-export function planProcess(spec: Spec, init: boolean, seccomp: SeccompPlan): ProcessPlan {
+export function planProcess(spec: Spec, init: boolean, seccomp: SeccompChoice): ProcessPlan {
   const { process } = spec;
   if (process === undefined) throw new Failure("config.json: 'process' is missing");
   if (!process.cwd.startsWith("/")) throw new Failure(`working directory '${process.cwd}' is not an absolute path`);

@@ -6,8 +6,9 @@ import type { CgroupPlan } from "../cgroup/plan.ts";
 import type { NamespacePlan } from "../isolation/namespaces.ts";
 import type { Overlay } from "../isolation/overlay.ts";
 import type { RootStep } from "../isolation/root-steps.ts";
+import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { NetworkPlan } from "../network/plan.ts";
-import type { Capabilities, IdMapping, Rlimit, Seccomp, User } from "../spec/config.ts";
+import type { Capabilities, IdMapping, Rlimit, User } from "../spec/config.ts";
 
 export type RootSource =
   | ({ readonly kind: "overlay" } & Overlay)
@@ -18,12 +19,6 @@ export interface IdMaps {
   readonly uids: readonly IdMapping[];
   readonly gids: readonly IdMapping[];
 }
-
-export type SeccompPlan =
-  | { readonly kind: "none" }
-  /** Docker's profile for the container's capabilities. */
-  | { readonly kind: "default" }
-  | { readonly kind: "profile"; readonly profile: Seccomp };
 
 export interface ProcessPlan {
   readonly args: readonly string[];
@@ -37,7 +32,7 @@ export interface ProcessPlan {
   readonly noNewPrivileges: boolean;
   readonly rlimits: readonly Rlimit[];
   readonly oomScoreAdj?: number;
-  readonly seccomp: SeccompPlan;
+  readonly seccomp: SeccompChoice;
   readonly apparmorProfile?: string;
   readonly selinuxLabel?: string;
 }

@@ -2,8 +2,9 @@
  * A plan as a tree, for people: what `--dry-run` prints.
  */
 
+import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { describeStep } from "./describe.ts";
-import type { Plan, ProcessPlan, RootSource, SeccompPlan } from "./plan.ts";
+import type { Plan, ProcessPlan, RootSource } from "./plan.ts";
 
 interface Branch {
   readonly text: string;
@@ -70,7 +71,7 @@ function rootBranches(root: RootSource): Branch[] {
   ];
 }
 
-function seccompText(seccomp: SeccompPlan): string {
+function seccompText(seccomp: SeccompChoice): string {
   switch (seccomp.kind) {
     case "none":
       return "no seccomp filter";
