@@ -41,7 +41,11 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, String> {
                 .into_owned());
         }
         let mut size = 0;
-        let flags = JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE;
+        let mut flags = JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE;
+        // Positions in minified code tell nobody anything, and take time to load. import() needs its module's name.
+        if !source.contains("import(") {
+            flags |= JS_WRITE_OBJ_STRIP_DEBUG;
+        }
         let bytes = JS_WriteObject(ctx, &mut size, module, flags as _);
         if bytes.is_null() {
             return Err("cannot write bytecode".to_string());
