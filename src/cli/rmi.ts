@@ -1,3 +1,0 @@
-export function run(_argv: readonly string[]): number {
-  return 1;
-}
