@@ -293,7 +293,18 @@ impl Archive {
         }
         let uid = attributes.uid.map_or_else(|| header.uid(), Ok);
         let gid = attributes.gid.map_or_else(|| header.gid(), Ok);
-        let seconds = number(header.mtime(), "time")? as i64;
+        let modified = match attributes.modified {
+            Some(modified) => modified,
+            None => (number(header.mtime(), "time")? as i64, 0),
+        };
+        // Others leave the fields empty, or without meaning.
+        let device = match kind {
+            Type::Character | Type::Block => (
+                number(header.device_major(), "device")?.unwrap_or(0),
+                number(header.device_minor(), "device")?.unwrap_or(0),
+            ),
+            _ => (0, 0),
+        };
         Ok(Entry {
             path,
             kind,
@@ -305,13 +316,10 @@ impl Archive {
             mode: number(header.mode().map(u64::from), "mode")? as u32 & PERMISSIONS,
             uid: owner(number(uid, "owner")?)?,
             gid: owner(number(gid, "group")?)?,
-            modified: attributes.modified.unwrap_or((seconds, 0)),
+            modified,
             size,
             segments,
-            device: (
-                number(header.device_major(), "device")?.unwrap_or(0),
-                number(header.device_minor(), "device")?.unwrap_or(0),
-            ),
+            device,
             xattrs: attributes.xattrs,
         })
     }

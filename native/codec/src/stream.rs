@@ -3,7 +3,6 @@
 
 use crate::failure::{Failure, Kind, Result, malformed, too_large};
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder, errors::FrameDecoderError};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -13,7 +12,7 @@ use std::thread::JoinHandle;
 const CHUNK_BYTES: usize = 256 * 1024;
 const CHUNKS_AHEAD: usize = 8;
 /// What decoders of zstd have to support is 8 MiB; `zstd --long` goes up to 128 MiB unless asked for more.
-const ZSTD_WINDOW_LIMIT_BYTES: u64 = 128 << 20;
+const ZSTD_WINDOW_LIMIT_LOG: u32 = 27;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -243,7 +242,7 @@ fn produce(
     let heard = if gzip {
         output.pump(MultiGzDecoder::new(&mut input))?
     } else if zstd {
-        pump_zstd(&mut input, &mut output)?
+        output.pump(zstd_decoder(&mut input)?)?
     } else {
         output.pump(&mut input)?
     };
@@ -293,52 +292,13 @@ fn verify(sums: &Sums, expected: &Expected) -> Result<()> {
     }
 }
 
-/// All frames of a zstd file (RFC 8878, section 3); those to be skipped are skipped.
-fn pump_zstd(input: &mut BufReader<Counted>, output: &mut Output<'_>) -> Result<bool> {
-    while !input
-        .fill_buf()
-        .map_err(|error| undecodable(&error))?
-        .is_empty()
-    {
-        let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(ZSTD_WINDOW_LIMIT_BYTES);
-        match StreamingDecoder::new_with_decoder(&mut *input, decoder) {
-            Ok(frame) => {
-                if !output.pump(Checked(frame))? {
-                    return Ok(false);
-                }
-            }
-            Err(FrameDecoderError::ReadFrameHeaderError(
-                ruzstd::decoding::errors::ReadFrameHeaderError::SkipFrame { length, .. },
-            )) => {
-                let skipped = io::copy(&mut input.take(u64::from(length)), &mut io::sink())
-                    .map_err(|error| undecodable(&error))?;
-                if skipped < u64::from(length) {
-                    return malformed("the archive is cut off");
-                }
-            }
-            Err(error) => {
-                return malformed(format!("the compression is damaged: {error}"));
-            }
-        }
-    }
-    Ok(true)
-}
-
-/// A frame whose checksum is compared at its end.
-struct Checked<R: Read>(StreamingDecoder<R, FrameDecoder>);
-
-impl<R: Read> Read for Checked<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.0.read(into)?;
-        if count == 0 && !into.is_empty() {
-            let announced = self.0.decoder.get_checksum_from_data();
-            if announced.is_some() && announced != self.0.decoder.get_calculated_checksum() {
-                return Err(io::Error::other("the checksum of a zstd frame is wrong"));
-            }
-        }
-        Ok(count)
-    }
+/// All frames of a zstd file (RFC 8878, section 3).
+fn zstd_decoder<R: BufRead>(input: R) -> Result<zstd::Decoder<'static, R>> {
+    let mut decoder = zstd::Decoder::with_buffer(input).map_err(|error| undecodable(&error))?;
+    decoder
+        .window_log_max(ZSTD_WINDOW_LIMIT_LOG)
+        .map_err(|error| undecodable(&error))?;
+    Ok(decoder)
 }
 
 pub fn hex(bytes: &[u8]) -> String {
