@@ -55,8 +55,11 @@ pub fn split(archive: &mut Archive, root: &OwnedFd, limits: &Limits) -> Result<V
             }),
             _ => {
                 return Err(Failure::new(
-                    Kind::Malformed,
-                    format!("{} has no place in an archive of images", Shown(&path)),
+                    Kind::NotAnArchive,
+                    format!(
+                        "it has {}, which is no file, link or directory",
+                        Shown(&path)
+                    ),
                 ));
             }
         }

@@ -107,10 +107,9 @@ impl Target<'_> {
     /// The directory in which an entry goes, made if the archive did not have it.
     /// It is taken out of the cache, where the caller puts it back.
     fn open_parent(&mut self, directory: &[u8]) -> Result<OwnedFd> {
-        if let Some((path, fd)) = self.parent.take()
-            && path == directory
-        {
-            return Ok(fd);
+        match self.parent.take() {
+            Some((path, fd)) if path == directory => return Ok(fd),
+            _ => {}
         }
         match sys::open_directory_in(&self.root, directory, libc::O_PATH) {
             Err(error) if error.kind() == ErrorKind::NotFound => self.imply(directory),
