@@ -76,14 +76,14 @@ function ask(command: "unpack" | "split", options: readonly string[], directory:
 }
 
 /** The codec's answer, or what it complains of as a Failure. `about` is what the user knows the archive by. */
-function answerOf({ ending, answer, complaint }: Caged, about: string, wanted: string): unknown {
+function answerOf({ ending, answer, complaint }: Caged, about: string, kind: string, wanted: string): unknown {
   if (ending.kind === "killed") throw new Failure(`reading ${about} was ended by signal ${ending.signal}`);
   switch (ending.status) {
     case 0:
       // The codec's own words: native/codec/src/json.rs.
       return JSON.parse(answer);
     case STATUS.notAnArchive:
-      throw new Failure(`${about} is no archive of that kind: ${complaint}`, { hint: wanted });
+      throw new Failure(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
     case STATUS.malformed:
       throw new Failure(`${about} is damaged: ${complaint}`, { hint: "make or copy it again" });
     case STATUS.mismatch:
@@ -111,8 +111,8 @@ export function unpackLayer(archive: Handle, directory: string, expected: Expect
   ];
   if (expected.digest !== undefined) options.push("--digest", hexOf(expected.digest));
   if (expected.sizeBytes !== undefined) options.push("--size", `${expected.sizeBytes}`);
-  const wanted = "a tar archive of a root file system is expected, plain or compressed with gzip or zstd";
-  return answerOf(ask("unpack", options, directory, archive), about, wanted) as UnpackedLayer;
+  const wanted = "the archive of a root file system is expected, as 'tar -c' makes it";
+  return answerOf(ask("unpack", options, directory, archive), about, "archive", wanted) as UnpackedLayer;
 }
 
 /** Writes the files of an archive into a directory, under numbers for names. */
@@ -127,5 +127,5 @@ export function splitArchive(archive: Handle, directory: string, about: string):
   ];
   const wanted =
     "what 'docker save' or 'skopeo copy' write is expected; for a root file system, use 'mycontainer import'";
-  return answerOf(ask("split", options, directory, archive), about, wanted) as SplitArchive;
+  return answerOf(ask("split", options, directory, archive), about, "archive of images", wanted) as SplitArchive;
 }

@@ -2,7 +2,7 @@
  * A name -> what a container is made of. On the way of every start: one small file is read.
  */
 import { Failure } from "../failure.ts";
-import { exists } from "../linux/hostpath.ts";
+import { exists, listDirectory } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { baseNameOf, familiarName, fullName, parseReference, type Reference } from "./reference.ts";
 import { type ImageRecord, listRecords, readRecord, recordFile, storePaths } from "./store.ts";
@@ -45,10 +45,18 @@ export function resolveImage(images: string, text: string): ResolvedImage {
   };
 }
 
-/** Puts the built-in image in the store if that is what is asked for and it is not there. Costs one call where it is. */
-export async function ensureBuiltIn(images: string, text: string): Promise<void> {
-  if (referenceOf(text) === undefined || fullName(parseReference(text)) !== BUILT_IN) return;
-  if (exists(`${images}/references/${recordFile({ name: BUILT_IN, id: "" })}`)) return;
+/**
+ * What has to be done before an image is looked up: what a killed command has left is cleared away, and the built-in image
+ * is put in the store if that is what is asked for and it is not there. Mostly that is a look at an empty directory.
+ */
+export async function prepareStore(images: string, text: string): Promise<void> {
+  if (listDirectory(storePaths(images).staging).length > 0) {
+    const { reconcileStore } = await import("./staging.ts");
+    reconcileStore(images);
+  }
+  const reference = referenceOf(text);
+  if (reference === undefined || fullName(reference) !== BUILT_IN) return;
+  if (exists(`${storePaths(images).references}/${recordFile({ name: BUILT_IN, id: "" })}`)) return;
   const { loadBuiltIn } = await import("./builtin.ts");
   loadBuiltIn(images);
 }

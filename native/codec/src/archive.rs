@@ -379,7 +379,7 @@ impl Archive {
 fn not_an_archive() -> crate::failure::Failure {
     crate::failure::Failure::new(
         crate::failure::Kind::NotAnArchive,
-        "it is no tar archive, nor one compressed with gzip or zstd",
+        "it is neither tar, nor tar compressed with gzip or zstd",
     )
 }
 
