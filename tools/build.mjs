@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { makeBusyboxImage } from "./busybox-image.mjs";
 import { prebuiltFilters } from "./prebuilt-filters.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -57,8 +58,19 @@ execFileSync(
 
 step("building the executable");
 cargo(["--features", "embedded", "--bin", "mycontainer"], { MYCONTAINER_MODULES: archive });
+cargo(["--package", "mycontainer-codec"]);
+
+step("making the built-in image");
+const busybox = join(dist, "busybox.tar");
+makeBusyboxImage(`${busybox}.new`);
+renameSync(`${busybox}.new`, busybox);
+
 // The executable comes last and by a rename: who sees it can use it, also while it is built anew.
 for (const [name, make] of [
+  [
+    "mycontainer-codec",
+    (path) => execFileSync("install", ["-m", "755", join(target, "release/mycontainer-codec"), path]),
+  ],
   ["mycontainer-runtime", (path) => symlinkSync("mycontainer", path)],
   ["mycontainer", (path) => execFileSync("install", ["-m", "755", join(target, "release/mycontainer"), path])],
 ]) {

@@ -5,7 +5,7 @@
 //! executable; where that cannot be had, from a sealed copy in memory. It is done before the engine starts, when the
 //! second execve(2) costs least (docs/decisions/0003-sealed-executable.md has the figures).
 
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 use core::ptr;
 
 const SELF: *const c_char = c"/proc/self/exe".as_ptr();
@@ -95,6 +95,32 @@ unsafe fn sealed_copy() -> libc::c_int {
     }
 }
 
+/// The variable in which the path of the executable goes on: a sealed one has none, and finds nothing beside itself.
+const NOTED: &[u8] = b"MYCONTAINER_EXECUTABLE=";
+const PATH_LIMIT: usize = 4096;
+
+/// The environment with the executable's path in it. What was given under that name is left out.
+unsafe fn environment(note: &mut [u8; PATH_LIMIT + 32]) -> Vec<*const c_char> {
+    unsafe {
+        let mut variables = Vec::new();
+        let mut at = environ;
+        while !(*at).is_null() {
+            if !CStr::from_ptr(*at).to_bytes().starts_with(NOTED) {
+                variables.push(*at);
+            }
+            at = at.add(1);
+        }
+        note[..NOTED.len()].copy_from_slice(NOTED);
+        let path = note[NOTED.len()..].as_mut_ptr().cast();
+        // One byte less than there is: the rest are zeros, and so is the last.
+        if libc::readlink(SELF, path, PATH_LIMIT) > 0 {
+            variables.push(note.as_ptr().cast());
+        }
+        variables.push(ptr::null());
+        variables
+    }
+}
+
 /// Runs this program again from a sealed executable, unless it is in one already.
 /// Returns an explanation if that could not be done.
 pub unsafe fn seal(argv: *const *const c_char) -> Result<(), &'static str> {
@@ -102,6 +128,8 @@ pub unsafe fn seal(argv: *const *const c_char) -> Result<(), &'static str> {
         if is_sealed() {
             return Ok(());
         }
+        let mut note = [0; PATH_LIMIT + 32];
+        let variables = environment(&mut note);
         for open in [read_only_view, sealed_copy] {
             let fd = open();
             if fd >= 0 {
@@ -110,7 +138,7 @@ pub unsafe fn seal(argv: *const *const c_char) -> Result<(), &'static str> {
                     fd,
                     c"".as_ptr(),
                     argv,
-                    environ,
+                    variables.as_ptr(),
                     libc::AT_EMPTY_PATH,
                 );
                 libc::close(fd);

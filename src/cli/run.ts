@@ -7,6 +7,7 @@ import type { ContainerEvent, Emit } from "../container/events.ts";
 import { stateRoot } from "../container/paths.ts";
 import { seccompChoiceOf } from "../container/prepare.ts";
 import { runDetached, runForeground } from "../container/run.ts";
+import { prepareStore } from "../image/resolve.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { environ } from "../linux/door.ts";
@@ -45,6 +46,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const { startTrace } = await import("../linux/trace.ts");
     startTrace(STDERR);
   }
+  await prepareStore(root.images, options.image);
   const emit = emitter(flags.quiet === true || options.detach);
   const filter = await filterOf(seccompChoiceOf(options), capabilitiesOf(options));
   const request = { root, options, defaults, filter, emit, startMs };

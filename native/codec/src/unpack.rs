@@ -1,0 +1,468 @@
+//! A layer's archive as a directory that overlayfs takes as a lower one (Documentation/filesystems/overlayfs.rst), by the
+//! rules of the OCI image specification (layer.md).
+//!
+//! Everything happens below a descriptor of the target, whose path is resolved in it as in a root of its own; besides,
+//! the caller has made the target the root of this process. What only the host may set (trusted.overlay.opaque) and
+//! what depends on lower layers (directories that the archive needs and does not have) is told, not done.
+
+use crate::archive::{Archive, Entry, Type};
+use crate::failure::{Failure, Result, Shown, malformed, system, too_large};
+use crate::sys;
+use crate::{path, sparse};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+const XATTR_VALUE_LIMIT_BYTES: usize = 65536;
+const IMPLIED_MODE: u32 = 0o755;
+const PRIVATE_MODE: u32 = 0o600;
+const TOLD_LIMIT_BYTES: usize = 8 << 20;
+
+pub struct Limits {
+    pub entries: u64,
+    pub bytes: u64,
+    pub depth: usize,
+}
+
+pub struct Unpacked {
+    pub entries: u64,
+    /// Of all files, without holes.
+    pub file_bytes: u64,
+    /// Directories of which nothing below may be seen.
+    pub opaque: BTreeSet<Vec<u8>>,
+    /// Directories that had to be made without an entry of their own; the root is the empty path.
+    pub implied: BTreeSet<Vec<u8>>,
+    pub dropped_xattrs: u64,
+}
+
+/// Unpacks all entries into a directory.
+pub fn unpack(archive: &mut Archive, root: OwnedFd, limits: &Limits) -> Result<Unpacked> {
+    let mut target = Target {
+        root,
+        limits,
+        parent: None,
+        directories: Vec::new(),
+        told_bytes: 0,
+        done: Unpacked {
+            entries: 0,
+            file_bytes: 0,
+            opaque: BTreeSet::new(),
+            implied: BTreeSet::from([Vec::new()]),
+            dropped_xattrs: 0,
+        },
+    };
+    while let Some(entry) = archive.next()? {
+        target.done.entries += 1;
+        if target.done.entries > limits.entries {
+            return too_large(format!(
+                "the archive has more than {} entries",
+                limits.entries
+            ));
+        }
+        target.take(archive, &entry)?;
+    }
+    target.finish()
+}
+
+struct Target<'a> {
+    root: OwnedFd,
+    limits: &'a Limits,
+    /// The directory of the entry before, which mostly is that of the next as well.
+    parent: Option<(Vec<u8>, OwnedFd)>,
+    /// Directories get their times last, when nothing is made in them any more.
+    directories: Vec<(Vec<u8>, [libc::timespec; 2])>,
+    told_bytes: usize,
+    done: Unpacked,
+}
+
+impl Target<'_> {
+    fn take(&mut self, archive: &mut Archive, entry: &Entry) -> Result<()> {
+        let path = path::normalize(&entry.path, self.limits.depth)?;
+        let (directory, name) = path::split(&path);
+        if name.is_empty() {
+            if entry.kind != Type::Directory {
+                return malformed("the archive's root is no directory");
+            }
+            return self.directory_attributes(entry, &path);
+        }
+        if directory
+            .split(|byte| *byte == b'/')
+            .any(|part| part.starts_with(WHITEOUT))
+        {
+            return malformed(format!("{} lies in a whiteout", Shown(&path)));
+        }
+        let parent = self.open_parent(directory)?;
+        let done = if name.starts_with(WHITEOUT) {
+            self.whiteout(entry, &parent, directory, name)
+        } else {
+            self.make(archive, entry, &parent, &path, name)
+        };
+        self.parent.get_or_insert((directory.to_vec(), parent));
+        done
+    }
+
+    /// The directory in which an entry goes, made if the archive did not have it.
+    /// It is taken out of the cache, where the caller puts it back.
+    fn open_parent(&mut self, directory: &[u8]) -> Result<OwnedFd> {
+        match self.parent.take() {
+            Some((path, fd)) if path == directory => return Ok(fd),
+            _ => {}
+        }
+        match sys::open_directory_in(&self.root, directory, libc::O_PATH) {
+            Err(error) if error.kind() == ErrorKind::NotFound => self.imply(directory),
+            other => other.map_err(|error| unusable(directory, &error)),
+        }
+    }
+
+    fn imply(&mut self, directory: &[u8]) -> Result<OwnedFd> {
+        let (above, name) = path::split(directory);
+        let parent = self.open_parent(above)?;
+        sys::make_directory_at(&parent, name, IMPLIED_MODE)
+            .map_err(|error| unusable(directory, &error))?;
+        self.tell(directory)?;
+        self.done.implied.insert(directory.to_vec());
+        sys::open_at(&parent, name, libc::O_PATH | libc::O_DIRECTORY, 0)
+            .map_err(|error| system("open", directory, &error))
+    }
+
+    /// What is told of has to fit into the answer.
+    fn tell(&mut self, path: &[u8]) -> Result<()> {
+        self.told_bytes += path.len() + 1;
+        if self.told_bytes > TOLD_LIMIT_BYTES {
+            return too_large(
+                "the archive has too many opaque directories, or lacks too many directories",
+            );
+        }
+        Ok(())
+    }
+
+    fn make_opaque(&mut self, directory: &[u8]) -> Result<()> {
+        self.tell(directory)?;
+        self.done.opaque.insert(directory.to_vec());
+        Ok(())
+    }
+
+    /// A name that hides what the layers below have.
+    fn whiteout(
+        &mut self,
+        entry: &Entry,
+        parent: &OwnedFd,
+        directory: &[u8],
+        name: &[u8],
+    ) -> Result<()> {
+        let shown = Shown(&entry.path);
+        if entry.kind != Type::File {
+            return malformed(format!("the whiteout {shown} is no file"));
+        }
+        if name == OPAQUE {
+            return self.make_opaque(directory);
+        }
+        let hidden = &name[WHITEOUT.len()..];
+        if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(WHITEOUT) {
+            return malformed(format!("the whiteout {shown} hides nothing that can be"));
+        }
+        match sys::stat_at(parent, hidden) {
+            // What the layer has itself is seen; a directory must not be merged with that below.
+            Ok(status) if is_type(&status, libc::S_IFDIR) => {
+                self.make_opaque(&[directory, hidden].join(&b'/'))
+            }
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                sys::make_node_at(parent, hidden, libc::S_IFCHR, 0)
+                    .map_err(|error| system("mknod", &entry.path, &error))
+            }
+            Err(error) => Err(system("stat", &entry.path, &error)),
+        }
+    }
+
+    fn make(
+        &mut self,
+        archive: &mut Archive,
+        entry: &Entry,
+        parent: &OwnedFd,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<()> {
+        let mut cleared = false;
+        loop {
+            let made = match entry.kind {
+                Type::File => sys::open_at(
+                    parent,
+                    name,
+                    libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL,
+                    PRIVATE_MODE,
+                )
+                .map(Some),
+                Type::Directory => {
+                    sys::make_directory_at(parent, name, PRIVATE_MODE).map(|()| None)
+                }
+                Type::Symlink => sys::symlink_at(&entry.target, parent, name).map(|()| None),
+                Type::HardLink => self.link(entry, parent, name)?.map(|()| None),
+                Type::Character | Type::Block | Type::Fifo => sys::make_node_at(
+                    parent,
+                    name,
+                    node_type(entry)? | PRIVATE_MODE,
+                    device(entry),
+                )
+                .map(|()| None),
+            };
+            match made {
+                Ok(Some(file)) => return self.fill(archive, entry, file),
+                Ok(None) => return self.attributes(entry, parent, path, name),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && !cleared => {
+                    if self.give_way(entry, parent, path, name)? {
+                        return self.directory_attributes(entry, path);
+                    }
+                    cleared = true;
+                }
+                Err(error) => return Err(system("make", path, &error)),
+            }
+        }
+    }
+
+    /// Removes what an earlier entry of the same path made; true if that is a directory, and so is the new one.
+    fn give_way(
+        &mut self,
+        entry: &Entry,
+        parent: &OwnedFd,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<bool> {
+        let failed = |error: io::Error| system("replace", path, &error);
+        let status = sys::stat_at(parent, name).map_err(failed)?;
+        let was_directory = is_type(&status, libc::S_IFDIR);
+        if was_directory && entry.kind == Type::Directory {
+            return Ok(true);
+        }
+        if entry.kind == Type::Directory && is_type(&status, libc::S_IFCHR) && status.st_rdev == 0 {
+            self.make_opaque(path)?;
+        }
+        match sys::remove_at(
+            parent,
+            name,
+            if was_directory { libc::AT_REMOVEDIR } else { 0 },
+        ) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => malformed(format!(
+                "{} is a directory with files first and something else later",
+                Shown(path)
+            )),
+            other => other.map(|()| false).map_err(failed),
+        }
+    }
+
+    /// A hard link; the outer failure is the archive's, the inner one the call's.
+    fn link(&mut self, entry: &Entry, parent: &OwnedFd, name: &[u8]) -> Result<io::Result<()>> {
+        let target = path::normalize(&entry.target, self.limits.depth)?;
+        let (directory, target_name) = path::split(&target);
+        let missing = || {
+            malformed(format!(
+                "{} is a link to {}, which the archive does not have before it",
+                Shown(&entry.path),
+                Shown(&entry.target)
+            ))
+        };
+        let from = match sys::open_directory_in(&self.root, directory, libc::O_PATH) {
+            Err(_) => return missing(),
+            Ok(from) => from,
+        };
+        match sys::stat_at(&from, target_name) {
+            Ok(status) if is_type(&status, libc::S_IFDIR) || is_whiteout(&status) => missing(),
+            Ok(_) => Ok(sys::link_at(&from, target_name, parent, name)),
+            Err(_) => missing(),
+        }
+    }
+
+    fn fill(&mut self, archive: &mut Archive, entry: &Entry, file: OwnedFd) -> Result<()> {
+        let mut file = File::from(file);
+        let failed = |error: io::Error| system("write", &entry.path, &error);
+        if let Some(segments) = &entry.segments {
+            if entry.size > self.limits.bytes {
+                return too_large(format!("the file {} is too large", Shown(&entry.path)));
+            }
+            for sparse::Segment { offset, length } in segments {
+                file.seek(SeekFrom::Start(*offset)).map_err(failed)?;
+                self.copy(archive, &mut file, *length, &entry.path)?;
+            }
+            file.set_len(entry.size).map_err(failed)?;
+        } else {
+            self.copy(archive, &mut file, entry.size, &entry.path)?;
+        }
+        self.file_attributes(entry, &file.into())
+    }
+
+    fn copy(
+        &mut self,
+        archive: &mut Archive,
+        file: &mut File,
+        length: u64,
+        path: &[u8],
+    ) -> Result<()> {
+        let mut left = length;
+        while left > 0 {
+            let there = archive.data()?;
+            let count = usize::try_from(left).map_or(there.len(), |left| left.min(there.len()));
+            file.write_all(&there[..count])
+                .map_err(|error| system("write", path, &error))?;
+            archive.consume(count);
+            left -= count as u64;
+        }
+        self.done.file_bytes += length;
+        Ok(())
+    }
+
+    /// Owner first: changing it takes set-id bits and capabilities away.
+    fn file_attributes(&mut self, entry: &Entry, file: &OwnedFd) -> Result<()> {
+        let failed = |error: io::Error| system("set attributes of", &entry.path, &error);
+        sys::change_owner(file, entry.uid, entry.gid).map_err(failed)?;
+        self.set_xattrs(entry, Some(file))?;
+        sys::change_mode(file, entry.mode).map_err(failed)?;
+        sys::set_times(file, &times(entry)).map_err(failed)
+    }
+
+    fn directory_attributes(&mut self, entry: &Entry, path: &[u8]) -> Result<()> {
+        let (directory, name) = path::split(path);
+        let opened = if name.is_empty() {
+            sys::open_directory_in(&self.root, b"", libc::O_RDONLY)
+        } else {
+            sys::open_directory_in(&self.root, directory, libc::O_PATH)
+                .and_then(|parent| sys::open_at(&parent, name, libc::O_DIRECTORY, 0))
+        };
+        let directory = opened.map_err(|error| system("open", path, &error))?;
+        self.file_attributes(entry, &directory)?;
+        self.done.implied.remove(path);
+        self.directories.push((path.to_vec(), times(entry)));
+        Ok(())
+    }
+
+    fn attributes(
+        &mut self,
+        entry: &Entry,
+        parent: &OwnedFd,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<()> {
+        let failed = |error: io::Error| system("set attributes of", path, &error);
+        match entry.kind {
+            // It is another name of a file that has its attributes.
+            Type::HardLink => Ok(()),
+            Type::Directory => {
+                let directory = sys::open_at(parent, name, libc::O_DIRECTORY, 0)
+                    .map_err(|error| system("open", path, &error))?;
+                self.file_attributes(entry, &directory)?;
+                self.directories.push((path.to_vec(), times(entry)));
+                Ok(())
+            }
+            _ => {
+                sys::change_owner_at(parent, name, entry.uid, entry.gid).map_err(failed)?;
+                if entry.kind != Type::Symlink {
+                    sys::change_mode_at(parent, name, entry.mode).map_err(failed)?;
+                }
+                self.set_xattrs(entry, None)?;
+                sys::set_times_at(parent, name, &times(entry)).map_err(failed)
+            }
+        }
+    }
+
+    /// Sets those that belong to files; those of the host's (labels, and what steers overlayfs) are dropped.
+    fn set_xattrs(&mut self, entry: &Entry, file: Option<&OwnedFd>) -> Result<()> {
+        for (name, value) in &entry.xattrs {
+            let Some(file) = file.filter(|_| belongs_to_file(name)) else {
+                self.done.dropped_xattrs += 1;
+                continue;
+            };
+            if value.len() > XATTR_VALUE_LIMIT_BYTES {
+                return too_large(format!(
+                    "an attribute of {} is too large",
+                    Shown(&entry.path)
+                ));
+            }
+            match sys::set_xattr(file, name, value) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOTSUP) => {
+                    self.done.dropped_xattrs += 1;
+                }
+                // A full block of attributes is no full disk, whatever the error's name says.
+                other => other.map_err(|error| Failure {
+                    kind: crate::failure::Kind::System,
+                    ..system("setxattr", &entry.path, &error)
+                })?,
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Unpacked> {
+        for (path, times) in &self.directories {
+            let (directory, name) = path::split(path);
+            let opened = if name.is_empty() {
+                sys::open_directory_in(&self.root, b"", libc::O_RDONLY)
+            } else {
+                sys::open_directory_in(&self.root, directory, libc::O_PATH)
+                    .and_then(|parent| sys::open_at(&parent, name, libc::O_DIRECTORY, 0))
+            };
+            // It may have been replaced by a later entry.
+            if let Ok(directory) = opened {
+                sys::set_times(&directory, times)
+                    .map_err(|error| system("set the time of", path, &error))?;
+            }
+        }
+        Ok(self.done)
+    }
+}
+
+fn unusable(directory: &[u8], error: &io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(libc::ENOTDIR | libc::EEXIST | libc::ELOOP) => Failure::new(
+            crate::failure::Kind::Malformed,
+            format!("{} is used as a directory and is none", Shown(directory)),
+        ),
+        _ => system("open", directory, error),
+    }
+}
+
+/// What an image may set: user's own attributes, capabilities of programs, access lists.
+fn belongs_to_file(name: &[u8]) -> bool {
+    (name.starts_with(b"user.") && !name.starts_with(b"user.overlay."))
+        || matches!(
+            name,
+            b"security.capability" | b"system.posix_acl_access" | b"system.posix_acl_default"
+        )
+}
+
+fn is_type(status: &libc::stat, kind: libc::mode_t) -> bool {
+    status.st_mode & libc::S_IFMT == kind
+}
+
+fn is_whiteout(status: &libc::stat) -> bool {
+    is_type(status, libc::S_IFCHR) && status.st_rdev == 0
+}
+
+fn node_type(entry: &Entry) -> Result<u32> {
+    match entry.kind {
+        // It would be a whiteout.
+        Type::Character if entry.device == (0, 0) => malformed(format!(
+            "the device {} has the number 0:0",
+            Shown(&entry.path)
+        )),
+        Type::Character => Ok(libc::S_IFCHR),
+        Type::Block => Ok(libc::S_IFBLK),
+        _ => Ok(libc::S_IFIFO),
+    }
+}
+
+fn device(entry: &Entry) -> libc::dev_t {
+    match entry.kind {
+        Type::Fifo => 0,
+        _ => libc::makedev(entry.device.0, entry.device.1),
+    }
+}
+
+fn times(entry: &Entry) -> [libc::timespec; 2] {
+    let time = libc::timespec {
+        tv_sec: entry.modified.0,
+        tv_nsec: i64::from(entry.modified.1),
+    };
+    [time, time]
+}

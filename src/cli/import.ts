@@ -1,0 +1,36 @@
+/**
+ * `mycontainer import`.
+ */
+import { stateRoot } from "../container/paths.ts";
+import { Failure } from "../failure.ts";
+import { applyChanges } from "../image/changes.ts";
+import { importArchive } from "../image/import.ts";
+import { reconcileStore } from "../image/staging.ts";
+import { list, parseFlags, text } from "./flags.ts";
+import { isHelp, printHelp } from "./help.ts";
+import { line } from "./output.ts";
+import { requireRoot } from "./root.ts";
+
+const FLAGS = {
+  change: list("c", "INSTRUCTION", "How it is to be run: CMD, ENTRYPOINT, ENV, USER, WORKDIR, ..., as in a Dockerfile"),
+  message: text("m", "TEXT", "What is noted in its history"),
+} as const;
+
+export function run(argv: readonly string[]): number {
+  if (isHelp(argv)) {
+    const about = "Makes an image from the archive of a root file system: tar, plain or with gzip or zstd.";
+    return printHelp("import", "[FLAGS] FILE|- [NAME[:TAG]]", about, FLAGS);
+  }
+  const { flags, rest } = parseFlags("import", FLAGS, argv);
+  const [path, name, another] = rest;
+  if (path === undefined) {
+    throw new Failure("'import' needs an archive", { hint: "as in: mycontainer import rootfs.tar.gz NAME" });
+  }
+  if (another !== undefined) throw new Failure(`'import' takes an archive and a name, and got '${another}' as well`);
+  const config = applyChanges(flags.change);
+  requireRoot();
+  const { images } = stateRoot();
+  reconcileStore(images);
+  line(importArchive(images, { path, name, config, message: flags.message }).id);
+  return 0;
+}

@@ -1,0 +1,52 @@
+/**
+ * `mycontainer rmi`.
+ */
+import { type StateRoot, stateRoot } from "../container/paths.ts";
+import { listIds, readState } from "../container/state.ts";
+import { Failure } from "../failure.ts";
+import { familiarName } from "../image/reference.ts";
+import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
+import { reconcileStore } from "../image/staging.ts";
+import { parseFlags, toggle } from "./flags.ts";
+import { isHelp, printHelp } from "./help.ts";
+import { line, note } from "./output.ts";
+import { report } from "./report.ts";
+import { requireRoot } from "./root.ts";
+
+const FLAGS = {
+  force: toggle("f", "Also if it has several names; what a container uses only loses its names"),
+} as const;
+
+export function run(argv: readonly string[]): number {
+  if (isHelp(argv)) return printHelp("rmi", "[FLAGS] IMAGE...", "Removes images.", FLAGS);
+  const { flags, rest } = parseFlags("rmi", FLAGS, argv);
+  if (rest.length === 0) throw new Failure("'rmi' needs an image", { hint: "as in: mycontainer rmi NAME" });
+  requireRoot();
+  const root = stateRoot();
+  reconcileStore(root.images);
+  const users = imageUsers(root);
+  let failed = false;
+  for (const image of rest) {
+    try {
+      for (const removal of removeImage(root.images, image, { force: flags.force === true, users })) tell(removal);
+    } catch (error) {
+      report(error);
+      failed = true;
+    }
+  }
+  return failed ? 1 : 0;
+}
+
+/** What each container is made of, also of those that have ended. */
+function imageUsers(root: StateRoot): ImageUser[] {
+  return listIds(root).flatMap((id) => {
+    const state = readState(root, id);
+    return state === undefined ? [] : [{ container: id, digest: state.imageDigest }];
+  });
+}
+
+function tell(removal: Removal): void {
+  if (removal.kind === "untagged") line(`Untagged: ${familiarName(removal.name)}`);
+  else if (removal.kind === "deleted") line(`Deleted: ${removal.id}`);
+  else note(`mycontainer: ${removal.id} stays until the containers that use it are removed`);
+}

@@ -1,0 +1,131 @@
+/**
+ * The codec (native/codec), the program that reads archives: what it is asked, and what it answers.
+ */
+import { Failure } from "../failure.ts";
+import { isErrno, KernelError } from "../linux/error.ts";
+import type { Handle } from "../linux/fd.ts";
+import { openHost } from "../linux/hostpath.ts";
+import { type Caged, runCaged, STATUS_NO_CAGE } from "./confine.ts";
+import { besideExecutable } from "./program.ts";
+import { hexOf } from "./reference.ts";
+
+/** More than any image has; each is far below what would hurt the host. */
+const LIMITS = {
+  /** Entries of one layer. */
+  entries: 1_000_000,
+  /** Files of an archive of images: blobs, and a few that describe them. */
+  members: 10_000,
+  /** Unpacked, with what tar adds. */
+  bytes: 128 * 1024 ** 3,
+  /** Directories in one another. */
+  depth: 256,
+} as const;
+
+/** Exit statuses: native/codec/src/failure.rs. */
+const STATUS = { notAnArchive: 3, malformed: 4, system: 5, full: 6, mismatch: 7, tooLarge: 8 } as const;
+
+export interface Sums {
+  /** Of the bytes as they came. */
+  readonly digest: string;
+  readonly size: number;
+  /** Of the archive without compression. */
+  readonly diffId: string;
+  readonly unpackedSize: number;
+  readonly compression: "none" | "gzip" | "zstd";
+}
+
+export interface UnpackedLayer extends Sums {
+  readonly entries: number;
+  readonly fileBytes: number;
+  readonly droppedXattrs: number;
+  /** Directories that hide those of the layers below; overlayfs is to be told. */
+  readonly opaque: readonly string[];
+  /** Directories that the archive needs and does not have; the root is "". */
+  readonly implied: readonly string[];
+}
+
+export interface Member {
+  /** What the archive calls it. */
+  readonly path: string;
+  /** The file's name in the directory; undefined for links. */
+  readonly file?: string;
+  readonly size?: number;
+  readonly digest?: string;
+  /** Where a link leads. */
+  readonly target?: string;
+}
+
+export interface SplitArchive extends Sums {
+  readonly members: readonly Member[];
+}
+
+export interface Expected {
+  readonly digest?: string;
+  readonly sizeBytes?: number;
+}
+
+function ask(command: "unpack" | "split", options: readonly string[], directory: string, input: Handle): Caged {
+  const path = besideExecutable("mycontainer-codec");
+  try {
+    using program = openHost(path, 0);
+    return runCaged(program, ["mycontainer-codec", command, ...options], directory, input);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT") || error.about !== path) throw error;
+    throw new Failure(`${path} is missing`, { hint: "it is built together with mycontainer: 'npm run build'" });
+  }
+}
+
+/** The codec's answer, or what it complains of as a Failure. `about` is what the user knows the archive by. */
+function answerOf({ ending, answer, complaint }: Caged, about: string, kind: string, wanted: string): unknown {
+  if (ending.kind === "killed") throw new Failure(`reading ${about} was ended by signal ${ending.signal}`);
+  switch (ending.status) {
+    case 0:
+      // The codec's own words: native/codec/src/json.rs.
+      return JSON.parse(answer);
+    case STATUS.notAnArchive:
+      throw new Failure(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
+    case STATUS.malformed:
+      throw new Failure(`${about} is damaged: ${complaint}`, { hint: "make or copy it again" });
+    case STATUS.mismatch:
+      throw new Failure(`${about} is not what it should be: ${complaint}`, { hint: "make or copy it again" });
+    case STATUS.tooLarge:
+      throw new Failure(`${about} is refused: ${complaint}`);
+    case STATUS.full:
+      throw new KernelError("write", 28, complaint);
+    case STATUS_NO_CAGE:
+      throw new Failure(`cannot confine the program that reads archives: ${complaint}`, { hint: "run it as root" });
+    default:
+      throw new Failure(`cannot unpack ${about}: ${complaint}`);
+  }
+}
+
+/** Unpacks a layer's archive into a directory, which must be empty. */
+export function unpackLayer(archive: Handle, directory: string, expected: Expected, about: string): UnpackedLayer {
+  const options = [
+    "--max-entries",
+    `${LIMITS.entries}`,
+    "--max-bytes",
+    `${LIMITS.bytes}`,
+    "--max-depth",
+    `${LIMITS.depth}`,
+  ];
+  if (expected.digest !== undefined) options.push("--digest", hexOf(expected.digest));
+  if (expected.sizeBytes !== undefined) options.push("--size", `${expected.sizeBytes}`);
+  const wanted = "the archive of a root file system is expected, as 'tar -c' makes it";
+  return answerOf(ask("unpack", options, directory, archive), about, "archive", wanted) as UnpackedLayer;
+}
+
+/** Writes the files of an archive into a directory, under numbers for names. */
+export function splitArchive(archive: Handle, directory: string, about: string): SplitArchive {
+  const options = [
+    "--max-entries",
+    `${LIMITS.members}`,
+    "--max-bytes",
+    `${LIMITS.bytes}`,
+    "--max-depth",
+    `${LIMITS.depth}`,
+  ];
+  const wanted =
+    "what 'docker save' or 'skopeo copy' write is expected; for a root file system, use 'mycontainer import'";
+  return answerOf(ask("split", options, directory, archive), about, "archive of images", wanted) as SplitArchive;
+}

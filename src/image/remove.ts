@@ -1,0 +1,114 @@
+/**
+ * `rmi` and `tag`: names come and go; an image goes with its last name.
+ */
+import { Failure } from "../failure.ts";
+import { removeFile, syncDirectory } from "../linux/hostpath.ts";
+import { writeRecords } from "./commit.ts";
+import { settle } from "./garbage.ts";
+import { nameOf } from "./import.ts";
+import { familiarName } from "./reference.ts";
+import { findRecord, missingImage } from "./resolve.ts";
+import { openStaging, type Staging } from "./staging.ts";
+import { type ImageRecord, listRecords, lockStore, recordFile, storeFailure, storePaths } from "./store.ts";
+
+/** A container that is made of an image. */
+export interface ImageUser {
+  readonly container: string;
+  /** Of the image's manifest. */
+  readonly digest: string;
+}
+
+export type Removal =
+  | { readonly kind: "untagged"; readonly name: string }
+  /** A container needs it still: it has no name any more. */
+  | { readonly kind: "kept"; readonly id: string }
+  | { readonly kind: "deleted"; readonly id: string };
+
+export interface RemovalPlan {
+  readonly records: readonly ImageRecord[];
+  /** What goes on under its id. */
+  readonly keep: ImageRecord | undefined;
+  readonly tells: readonly Removal[];
+}
+
+/** What is to be done to remove an image by a name or by an id. Pure. Throws a Failure if that needs force. */
+export function planRemoval(
+  text: string,
+  chosen: ImageRecord,
+  all: readonly ImageRecord[],
+  users: readonly ImageUser[],
+  force: boolean,
+): RemovalPlan {
+  const image = all.filter(({ id }) => id === chosen.id);
+  const byName = chosen.name !== null && !isIdOf(text, chosen);
+  const records = byName ? [chosen] : image;
+  if (!byName && records.length > 1 && !force) {
+    const names = records.flatMap(({ name }) => (name === null ? [] : [familiarName(name)]));
+    throw new Failure(`image '${text}' has several names: ${names.join(", ")}`, {
+      hint: "remove it by one of them, or all with --force",
+    });
+  }
+  const untagged = records.flatMap(({ name }) => (name === null ? [] : [{ kind: "untagged", name } as const]));
+  if (records.length < image.length) return { records, keep: undefined, tells: untagged };
+  const user = users.find(({ digest }) => image.some((record) => record.digest === digest));
+  if (user === undefined) return { records, keep: undefined, tells: [...untagged, { kind: "deleted", id: chosen.id }] };
+  if (!force || untagged.length === 0) {
+    throw new Failure(`image '${text}' is used by container '${user.container}'`, {
+      hint: `remove the container first: mycontainer rm -f ${user.container}`,
+    });
+  }
+  const keep = { ...chosen, name: null };
+  return { records, keep, tells: [...untagged, { kind: "kept", id: chosen.id }] };
+}
+
+function isIdOf(text: string, { id }: ImageRecord): boolean {
+  return id.startsWith(text.startsWith("sha256:") ? text : `sha256:${text}`);
+}
+
+/** Changes the records under the lock; a place in `staging/` stands for what is not finished. */
+function change<T>(images: string, action: (staging: Staging) => T): T {
+  try {
+    using staging = openStaging(images);
+    using _writers = lockStore(images);
+    const result = action(staging);
+    settle(images);
+    return result;
+  } catch (error) {
+    throw storeFailure(images, error);
+  }
+}
+
+/**
+ * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it.
+ * @param users all containers, whatever they are made of
+ */
+export function removeImage(
+  images: string,
+  text: string,
+  options: { readonly force: boolean; readonly users: readonly ImageUser[] },
+): readonly Removal[] {
+  if (findRecord(images, text) === undefined) throw missingImage(text);
+  return change(images, (staging) => {
+    const chosen = findRecord(images, text);
+    if (chosen === undefined) throw missingImage(text);
+    const { records, keep, tells } = planRemoval(text, chosen, listRecords(images), options.users, options.force);
+    const { references } = storePaths(images);
+    if (keep !== undefined) writeRecords(images, staging, [keep]);
+    for (const record of records) {
+      if (keep === undefined || record.name !== null) removeFile(`${references}/${recordFile(record)}`);
+    }
+    syncDirectory(references);
+    return tells;
+  });
+}
+
+/** Gives an image one more name. */
+export function tagImage(images: string, text: string, newName: string): void {
+  const name = nameOf(newName);
+  if (findRecord(images, text) === undefined) throw missingImage(text);
+  change(images, (staging) => {
+    const record = findRecord(images, text);
+    if (record === undefined) throw missingImage(text);
+    writeRecords(images, staging, [{ ...record, name }]);
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * A name -> what a container is made of. On the way of every start: one small file is read.
+ */
+import { Failure } from "../failure.ts";
+import { exists, listDirectory } from "../linux/hostpath.ts";
+import type { ImageConfig } from "../spec/image.ts";
+import { baseNameOf, familiarName, fullName, parseReference, type Reference } from "./reference.ts";
+import { type ImageRecord, listRecords, readRecord, recordFile, storePaths } from "./store.ts";
+
+/** The image that is made when this program is built. */
+export const BUILT_IN = "docker.io/library/busybox:latest";
+
+export interface ResolvedImage {
+  /** As it was asked for. */
+  readonly name: string;
+  /** `busybox`. */
+  readonly baseName: string;
+  /** Of the manifest. */
+  readonly digest: string;
+  /** Of the configuration: what docker calls the image id. */
+  readonly id: string;
+  readonly config: ImageConfig;
+  readonly layersDirectory: string;
+  /** Names in `layersDirectory`, the topmost first. */
+  readonly layers: readonly string[];
+  /** A directory that is the root as it is, without layers. */
+  readonly directory?: string;
+}
+
+/** What of an id may be given. */
+const ID = /^(?:sha256:)?([0-9a-f]{1,64})$/;
+
+/** The image of a name, a name with a digest, or the beginning of an id. Throws a Failure if it is not here. */
+export function resolveImage(images: string, text: string): ResolvedImage {
+  const record = findRecord(images, text);
+  if (record === undefined) throw missingImage(text);
+  return {
+    name: text,
+    baseName: record.name === null ? "image" : baseNameOf(parseReference(record.name)),
+    digest: record.digest,
+    id: record.id,
+    config: record.config,
+    layersDirectory: storePaths(images).layers,
+    layers: record.layers.map(({ directory }) => directory).reverse(),
+  };
+}
+
+/**
+ * What has to be done before an image is looked up: what a killed command has left is cleared away, and the built-in image
+ * is put in the store if that is what is asked for and it is not there. Mostly that is a look at an empty directory.
+ */
+export async function prepareStore(images: string, text: string): Promise<void> {
+  if (listDirectory(storePaths(images).staging).length > 0) {
+    const { reconcileStore } = await import("./staging.ts");
+    reconcileStore(images);
+  }
+  const reference = referenceOf(text);
+  if (reference === undefined || fullName(reference) !== BUILT_IN) return;
+  if (exists(`${storePaths(images).references}/${recordFile({ name: BUILT_IN, id: "" })}`)) return;
+  const { loadBuiltIn } = await import("./builtin.ts");
+  loadBuiltIn(images);
+}
+
+function referenceOf(text: string): Reference | undefined {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+}
+
+/** The record of a name, a name with a digest, or the beginning of an id; undefined if there is none. */
+export function findRecord(images: string, text: string): ImageRecord | undefined {
+  const reference = referenceOf(text);
+  if (reference?.digest === undefined && reference !== undefined) {
+    const record = readRecord(images, fullName(reference));
+    if (record !== undefined) return record;
+  }
+  const id = ID.exec(text)?.[1];
+  if (id !== undefined) return byId(images, text, id);
+  if (reference === undefined) parseReference(text); // says what is wrong with it
+  if (reference?.digest === undefined) return undefined;
+  const name = fullName({ ...reference, tag: undefined });
+  return listRecords(images).find(
+    (record) => record.digest === reference.digest && record.name?.slice(0, record.name.lastIndexOf(":")) === name,
+  );
+}
+
+function byId(images: string, text: string, digits: string): ImageRecord | undefined {
+  const found = listRecords(images).filter(({ id }) => id.startsWith(`sha256:${digits}`));
+  if (new Set(found.map(({ id }) => id)).size > 1) {
+    const names = found.map(({ name, id }) => (name === null ? id.slice(7, 19) : familiarName(name)));
+    throw new Failure(`the id '${text}' is that of several images: ${names.join(", ")}`, { hint: "give more of it" });
+  }
+  return found[0];
+}
+
+export function missingImage(text: string): Failure {
+  return new Failure(`no image '${text}' here`, {
+    hint:
+      "'mycontainer images' lists what there is; pulling from registries is not possible yet: " +
+      "'mycontainer import' or 'mycontainer load' brings in an archive",
+  });
+}
