@@ -12,6 +12,7 @@ import { filterOf } from "../isolation/seccomp/filter.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { environ } from "../linux/door.ts";
 import { readText, workingDirectory } from "../linux/hostpath.ts";
+import { closeFrom } from "../linux/process.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { readDefaults } from "./defaults.ts";
 import { parseFlags } from "./flags.ts";
@@ -22,6 +23,7 @@ import { requireRoot } from "./root.ts";
 import { RUN_FLAGS, runOptionsOf } from "./run-flags.ts";
 
 const STDERR = 2;
+const FIRST_OTHER_FD = 3;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const startMs = monotonicMs();
@@ -42,6 +44,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     return printPlan(root, options, defaults, flags.format ?? "tree");
   }
   requireRoot();
+  // What our caller has left open beside the standard streams is neither the container's nor a monitor's.
+  closeFrom(FIRST_OTHER_FD);
   if (flags.trace === true) {
     const { startTrace } = await import("../linux/trace.ts");
     startTrace(STDERR);

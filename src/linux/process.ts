@@ -267,6 +267,11 @@ export function cloexecFrom(first: number): void {
   for (let fd = first; fd < WALKED_FDS; fd++) attempt("fcntl", fd, F_SETFD, FD_CLOEXEC);
 }
 
+/** Closes all descriptors from `first` on: what our caller left open to us. */
+export function closeFrom(first: number): void {
+  attempt("close_range", first, 0xffffffff, 0);
+}
+
 export function callForPidfd(pid: number): Handle {
   return callForHandle("pidfd_open", `pid ${pid}`, pid, 0);
 }
