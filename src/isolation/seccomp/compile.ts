@@ -54,7 +54,7 @@ export function compile(profile: Seccomp, machine: MachineArch): Instruction[] {
   // The native one, the first of the list, is asked for first: it is assembled last.
   for (const audit of [...new Set(architectures.map((architecture) => architecture.audit))].reverse()) {
     const sharing = architectures.filter((architecture) => architecture.audit === audit);
-    const ranges = merge(sharing.flatMap((architecture) => rangesOf(profile, architecture)).sort(byStart));
+    const ranges = rangesOf(profile, sharing);
     const search = assembler.before(emitSearch(assembler, ranges), LOAD, NUMBER_AT);
     entry = assembler.branch(JUMP_IF.equal, audit, search, entry);
   }
@@ -74,40 +74,37 @@ function checkSize({ syscalls = [] }: Seccomp): void {
   }
 }
 
-const byStart = (a: Range, b: Range): number => a.from - b.from;
 const always = (verdict: number): Decision => ({ chain: [], otherwise: verdict });
+const UNKNOWN = always(verdictOf("SCMP_ACT_ERRNO", ENOSYS));
 
-/** All numbers of an architecture, in ranges. */
-function rangesOf(profile: Seccomp, architecture: Architecture): Range[] {
-  const { decisions, last } = decisionsOf(profile, architecture);
+/** The numbers of architectures that the kernel tells apart by number only, in ranges with one decision each. */
+function rangesOf(profile: Seccomp, sharing: readonly Architecture[]): Range[] {
+  const ranges: Range[] = [];
   const standard = always(verdictOf(profile.defaultAction, profile.defaultErrnoRet));
-  const letsUnknown = lets(profile.defaultAction) || last < 0;
-  const unknown = letsUnknown ? standard : always(verdictOf("SCMP_ACT_ERRNO", ENOSYS));
-  const { base } = architecture;
-  const ranges: Range[] = [{ from: base, decision: standard }];
-  for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
-    const previous = ranges.at(-1);
-    if (previous?.from === base + number) ranges.pop();
-    ranges.push({ from: base + number, decision }, { from: base + number + 1, decision: standard });
+  for (const architecture of sharing) {
+    const { decisions, last } = decisionsOf(profile, architecture);
+    const { base } = architecture;
+    let next = 0;
+    for (const number of Uint32Array.from(decisions.keys()).sort()) {
+      if (number > next) add(ranges, base + next, standard);
+      add(ranges, base + number, decisions.get(number) ?? standard);
+      next = number + 1;
+    }
+    add(ranges, base + next, standard);
+    if (last >= 0 && !lets(profile.defaultAction)) add(ranges, base + last + 1, UNKNOWN);
   }
-  if (ranges.at(-1)?.from === base + last + 1) ranges.pop();
-  ranges.push({ from: base + last + 1, decision: unknown });
-  // Numbers with the bit of x32 are x32's, if that is listed; else they are of no architecture.
-  if (architecture.table === "x86_64") ranges.push({ from: X32_BIT, decision: always(KILL_PROCESS) });
-  if (architecture.table === "x86_64" || architecture.table === "x32")
-    ranges.push({ from: NO_CALL, decision: unknown });
+  if (sharing.some(({ table }) => table === "x86_64")) {
+    if (!sharing.some(({ base }) => base === X32_BIT)) add(ranges, X32_BIT, always(KILL_PROCESS));
+    add(ranges, NO_CALL, lets(profile.defaultAction) ? standard : UNKNOWN);
+  }
   return ranges;
 }
 
-/** Later ranges of the same start win; neighbours that decide the same are one. */
-function merge(sorted: readonly Range[]): Range[] {
-  const merged: Range[] = [];
-  for (const range of sorted) {
-    while (merged.at(-1)?.from === range.from) merged.pop();
-    const previous = merged.at(-1);
-    if (previous === undefined || !isSame(previous.decision, range.decision)) merged.push(range);
-  }
-  return merged;
+/** Goes on with a decision from a number on, that is not before the last one. */
+function add(ranges: Range[], from: number, decision: Decision): void {
+  if (ranges[ranges.length - 1]?.from === from) ranges.pop();
+  const previous = ranges[ranges.length - 1];
+  if (previous === undefined || !isSame(previous.decision, decision)) ranges.push({ from, decision });
 }
 
 function isSame(a: Decision, b: Decision): boolean {
@@ -122,22 +119,21 @@ function decisionsOf(
   const table = syscallTable(architecture.table);
   const standard = verdictOf(profile.defaultAction, profile.defaultErrnoRet);
   const decisions = new Map<number, Decision>();
-  const decided = new Set<number>();
   let last = -1;
   for (const rule of profile.syscalls ?? []) {
     const verdict = verdictOf(rule.action, rule.errnoRet);
     const chain = chainOf(rule, verdict, architecture.wide);
+    const decision: Decision = { chain, otherwise: chain.length === 0 ? verdict : standard };
     for (const name of rule.names) {
       const number = table.get(name);
       if (number === undefined) continue;
-      last = Math.max(last, number);
-      if (verdict === standard || decided.has(number)) continue;
-      if (chain.length === 0) {
-        decisions.set(number, always(verdict));
-        decided.add(number);
-      } else {
-        const before = decisions.get(number)?.chain ?? [];
-        decisions.set(number, { chain: [...before, ...chain], otherwise: standard });
+      if (number > last) last = number;
+      if (verdict === standard) continue;
+      const before = decisions.get(number);
+      if (before === undefined || chain.length === 0) {
+        if (before?.chain.length !== 0) decisions.set(number, decision);
+      } else if (before.chain.length > 0) {
+        decisions.set(number, { chain: [...before.chain, ...chain], otherwise: standard });
       }
     }
   }

@@ -13,6 +13,7 @@ import { syscallTable, type TableName } from "../../../../src/isolation/seccomp/
 import { check, run } from "./interpreter.ts";
 
 const ALLOW = 0x7fff0000;
+const KILL_PROCESS = 0x80000000;
 const [EPERM, ENOSYS, EAFNOSUPPORT] = [0x00050001, 0x00050026, 0x00050061];
 const AUDIT = { x86_64: 0xc000003e, x86: 0x40000003, aarch64: 0xc00000b7, arm: 0x40000028, x32: 0xc000003e };
 const CLONE_NEWUSER = 0x10000000n;
@@ -136,12 +137,11 @@ test("without NET_RAW there are no packet sockets", () => {
 });
 
 test("32-bit calls do not lead around the rules", () => {
-  for (const table of ["x86", "x32"] as const) {
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "mount", [], table), EPERM, table);
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "ioctl", [0n, TIOCSTI], table), EPERM, table);
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "socket", [40n], table), EAFNOSUPPORT, table);
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "read", [], table), ALLOW, table);
-  }
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "mount", [], "x86"), EPERM);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "ioctl", [0n, TIOCSTI], "x86"), EPERM);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "socket", [40n], "x86"), EAFNOSUPPORT);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "read", [], "x86"), ALLOW);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "read", [], "x32"), KILL_PROCESS);
   assert.equal(verdict(DEFAULT_CAPABILITIES, "socketcall", [1n, 0x1000n], "x86"), EAFNOSUPPORT);
   assert.equal(verdict(DEFAULT_CAPABILITIES, "socketcall", [3n, 0x1000n], "x86"), ALLOW);
 });
