@@ -81,28 +81,29 @@ const UNKNOWN = always(verdictOf("SCMP_ACT_ERRNO", ENOSYS));
 function rangesOf(profile: Seccomp, sharing: readonly Architecture[]): Range[] {
   const ranges: Range[] = [];
   const standard = always(verdictOf(profile.defaultAction, profile.defaultErrnoRet));
+  const unknown = lets(profile.defaultAction) ? standard : UNKNOWN;
   for (const architecture of sharing) {
-    const { decisions, last } = decisionsOf(profile, architecture);
-    const { base } = architecture;
+    const { base, wide } = architecture;
+    const { numbers, indexes } = syscallTable(architecture.table);
+    const { decisions, last } = decisionsOf(profile, indexes, wide, standard);
     let next = 0;
-    for (const number of Uint32Array.from(decisions.keys()).sort()) {
+    for (let index = 0; index <= last; index++) {
+      const number = numbers[index] ?? next;
       if (number > next) add(ranges, base + next, standard);
-      add(ranges, base + number, decisions.get(number) ?? standard);
+      add(ranges, base + number, decisions[index] ?? standard);
       next = number + 1;
     }
-    add(ranges, base + next, standard);
-    if (last >= 0 && !lets(profile.defaultAction)) add(ranges, base + last + 1, UNKNOWN);
+    add(ranges, base + next, last < 0 ? standard : unknown);
   }
   if (sharing.some(({ table }) => table === "x86_64")) {
     if (!sharing.some(({ base }) => base === X32_BIT)) add(ranges, X32_BIT, always(KILL_PROCESS));
-    add(ranges, NO_CALL, lets(profile.defaultAction) ? standard : UNKNOWN);
+    add(ranges, NO_CALL, unknown);
   }
   return ranges;
 }
 
-/** Goes on with a decision from a number on, that is not before the last one. */
+/** Goes on with a decision from a number on. */
 function add(ranges: Range[], from: number, decision: Decision): void {
-  if (ranges[ranges.length - 1]?.from === from) ranges.pop();
   const previous = ranges[ranges.length - 1];
   if (previous === undefined || !isSame(previous.decision, decision)) ranges.push({ from, decision });
 }
@@ -111,33 +112,34 @@ function isSame(a: Decision, b: Decision): boolean {
   return a === b || (a.chain.length === 0 && b.chain.length === 0 && a.otherwise === b.otherwise);
 }
 
-/** By number, for the calls that rules name; and the highest number that is named. */
+/** By index in the table, `standard` where no rule says otherwise; and the last index that is named, -1 if none is. */
 function decisionsOf(
   profile: Seccomp,
-  architecture: Architecture,
-): { decisions: ReadonlyMap<number, Decision>; last: number } {
-  const table = syscallTable(architecture.table);
-  const standard = verdictOf(profile.defaultAction, profile.defaultErrnoRet);
-  const decisions = new Map<number, Decision>();
+  indexes: ReadonlyMap<string, number>,
+  wide: boolean,
+  standard: Decision,
+): { decisions: readonly Decision[]; last: number } {
+  const decisions = new Array<Decision>(indexes.size).fill(standard);
   let last = -1;
   for (const rule of profile.syscalls ?? []) {
     const verdict = verdictOf(rule.action, rule.errnoRet);
-    const chain = chainOf(rule, verdict, architecture.wide);
-    const decision: Decision = { chain, otherwise: chain.length === 0 ? verdict : standard };
+    const saysSame = verdict === standard.otherwise;
+    const chain = chainOf(rule, verdict, wide);
+    const decision: Decision = { chain, otherwise: chain.length === 0 ? verdict : standard.otherwise };
     for (const name of rule.names) {
-      const number = table.get(name);
-      if (number === undefined) continue;
-      if (number > last) last = number;
-      if (verdict === standard) continue;
-      const before = decisions.get(number);
-      if (before === undefined || chain.length === 0) {
-        if (before?.chain.length !== 0) decisions.set(number, decision);
-      } else if (before.chain.length > 0) {
-        decisions.set(number, { chain: [...before.chain, ...chain], otherwise: standard });
-      }
+      const index = indexes.get(name);
+      if (index === undefined) continue;
+      if (index > last) last = index;
+      if (!saysSame) decisions[index] = combine(decisions[index] ?? standard, decision, standard);
     }
   }
   return { decisions, last };
+}
+
+function combine(before: Decision, decision: Decision, standard: Decision): Decision {
+  if (before === standard) return decision;
+  if (before.chain.length === 0 || decision.chain.length === 0) return before.chain.length === 0 ? before : decision;
+  return { chain: [...before.chain, ...decision.chain], otherwise: decision.otherwise };
 }
 
 function chainOf({ args = [] }: SeccompRule, verdict: number, wide: boolean): ConditionalVerdict[] {
