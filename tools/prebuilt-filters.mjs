@@ -1,4 +1,5 @@
 // For esbuild: fills src/isolation/seccomp/prebuilt.ts with the default seccomp filters, by running their compiler now.
+// They are those of the building machine's architecture; an executable that is built for another compiles its own when it runs.
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -18,7 +19,7 @@ export const prebuiltFilters = {
       });
       const code = Buffer.from(outputFiles[0].contents).toString("base64");
       const { prebuiltModule } = await import(`data:text/javascript;base64,${code}`);
-      return { contents: prebuiltModule(), loader: "js" };
+      return { contents: prebuiltModule(process.arch === "arm64" ? "aarch64" : "x86_64"), loader: "js" };
     });
   },
 };

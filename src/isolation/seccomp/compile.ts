@@ -54,7 +54,7 @@ export function compile(profile: Seccomp, machine: MachineArch): Instruction[] {
   // The native one, the first of the list, is asked for first: it is assembled last.
   for (const audit of [...new Set(architectures.map((architecture) => architecture.audit))].reverse()) {
     const sharing = architectures.filter((architecture) => architecture.audit === audit);
-    const ranges = merge(sharing.flatMap((architecture) => rangesOf(profile, architecture)).sort(byStart));
+    const ranges = rangesOf(profile, sharing);
     const search = assembler.before(emitSearch(assembler, ranges), LOAD, NUMBER_AT);
     entry = assembler.branch(JUMP_IF.equal, audit, search, entry);
   }
@@ -74,74 +74,72 @@ function checkSize({ syscalls = [] }: Seccomp): void {
   }
 }
 
-const byStart = (a: Range, b: Range): number => a.from - b.from;
 const always = (verdict: number): Decision => ({ chain: [], otherwise: verdict });
+const UNKNOWN = always(verdictOf("SCMP_ACT_ERRNO", ENOSYS));
 
-/** All numbers of an architecture, in ranges. */
-function rangesOf(profile: Seccomp, architecture: Architecture): Range[] {
-  const { decisions, last } = decisionsOf(profile, architecture);
+/** The numbers of architectures that the kernel tells apart by number only, in ranges with one decision each. */
+function rangesOf(profile: Seccomp, sharing: readonly Architecture[]): Range[] {
+  const ranges: Range[] = [];
   const standard = always(verdictOf(profile.defaultAction, profile.defaultErrnoRet));
-  const letsUnknown = lets(profile.defaultAction) || last < 0;
-  const unknown = letsUnknown ? standard : always(verdictOf("SCMP_ACT_ERRNO", ENOSYS));
-  const { base } = architecture;
-  const ranges: Range[] = [{ from: base, decision: standard }];
-  for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
-    const previous = ranges.at(-1);
-    if (previous?.from === base + number) ranges.pop();
-    ranges.push({ from: base + number, decision }, { from: base + number + 1, decision: standard });
+  const unknown = lets(profile.defaultAction) ? standard : UNKNOWN;
+  for (const architecture of sharing) {
+    const { base, wide } = architecture;
+    const { numbers, indexes } = syscallTable(architecture.table);
+    const { decisions, last } = decisionsOf(profile, indexes, wide, standard);
+    let next = 0;
+    for (let index = 0; index <= last; index++) {
+      const number = numbers[index] ?? next;
+      if (number > next) add(ranges, base + next, standard);
+      add(ranges, base + number, decisions[index] ?? standard);
+      next = number + 1;
+    }
+    add(ranges, base + next, last < 0 ? standard : unknown);
   }
-  if (ranges.at(-1)?.from === base + last + 1) ranges.pop();
-  ranges.push({ from: base + last + 1, decision: unknown });
-  // Numbers with the bit of x32 are x32's, if that is listed; else they are of no architecture.
-  if (architecture.table === "x86_64") ranges.push({ from: X32_BIT, decision: always(KILL_PROCESS) });
-  if (architecture.table === "x86_64" || architecture.table === "x32")
-    ranges.push({ from: NO_CALL, decision: unknown });
+  if (sharing.some(({ table }) => table === "x86_64")) {
+    if (!sharing.some(({ base }) => base === X32_BIT)) add(ranges, X32_BIT, always(KILL_PROCESS));
+    add(ranges, NO_CALL, unknown);
+  }
   return ranges;
 }
 
-/** Later ranges of the same start win; neighbours that decide the same are one. */
-function merge(sorted: readonly Range[]): Range[] {
-  const merged: Range[] = [];
-  for (const range of sorted) {
-    while (merged.at(-1)?.from === range.from) merged.pop();
-    const previous = merged.at(-1);
-    if (previous === undefined || !isSame(previous.decision, range.decision)) merged.push(range);
-  }
-  return merged;
+/** Goes on with a decision from a number on. */
+function add(ranges: Range[], from: number, decision: Decision): void {
+  const previous = ranges[ranges.length - 1];
+  if (previous === undefined || !isSame(previous.decision, decision)) ranges.push({ from, decision });
 }
 
 function isSame(a: Decision, b: Decision): boolean {
   return a === b || (a.chain.length === 0 && b.chain.length === 0 && a.otherwise === b.otherwise);
 }
 
-/** By number, for the calls that rules name; and the highest number that is named. */
+/** By index in the table, `standard` where no rule says otherwise; and the last index that is named, -1 if none is. */
 function decisionsOf(
   profile: Seccomp,
-  architecture: Architecture,
-): { decisions: ReadonlyMap<number, Decision>; last: number } {
-  const table = syscallTable(architecture.table);
-  const standard = verdictOf(profile.defaultAction, profile.defaultErrnoRet);
-  const decisions = new Map<number, Decision>();
-  const decided = new Set<number>();
+  indexes: ReadonlyMap<string, number>,
+  wide: boolean,
+  standard: Decision,
+): { decisions: readonly Decision[]; last: number } {
+  const decisions = new Array<Decision>(indexes.size).fill(standard);
   let last = -1;
   for (const rule of profile.syscalls ?? []) {
     const verdict = verdictOf(rule.action, rule.errnoRet);
-    const chain = chainOf(rule, verdict, architecture.wide);
+    const saysSame = verdict === standard.otherwise;
+    const chain = chainOf(rule, verdict, wide);
+    const decision: Decision = { chain, otherwise: chain.length === 0 ? verdict : standard.otherwise };
     for (const name of rule.names) {
-      const number = table.get(name);
-      if (number === undefined) continue;
-      last = Math.max(last, number);
-      if (verdict === standard || decided.has(number)) continue;
-      if (chain.length === 0) {
-        decisions.set(number, always(verdict));
-        decided.add(number);
-      } else {
-        const before = decisions.get(number)?.chain ?? [];
-        decisions.set(number, { chain: [...before, ...chain], otherwise: standard });
-      }
+      const index = indexes.get(name);
+      if (index === undefined) continue;
+      if (index > last) last = index;
+      if (!saysSame) decisions[index] = combine(decisions[index] ?? standard, decision, standard);
     }
   }
   return { decisions, last };
+}
+
+function combine(before: Decision, decision: Decision, standard: Decision): Decision {
+  if (before === standard) return decision;
+  if (before.chain.length === 0 || decision.chain.length === 0) return before.chain.length === 0 ? before : decision;
+  return { chain: [...before.chain, ...decision.chain], otherwise: decision.otherwise };
 }
 
 function chainOf({ args = [] }: SeccompRule, verdict: number, wide: boolean): ConditionalVerdict[] {

@@ -8,7 +8,6 @@ import { compile } from "./compile.ts";
 import { defaultProfile } from "./default-profile.ts";
 import { filterKey } from "./filter-key.ts";
 
-const MACHINES: readonly MachineArch[] = ["x86_64", "aarch64"];
 /** Docker's capabilities, none (`--cap-drop ALL`), and with what is most often added. */
 const SETS: readonly (readonly string[])[] = [
   DEFAULT_CAPABILITIES,
@@ -21,14 +20,12 @@ export function asString(bytes: Uint8Array): string {
   return String.fromCharCode(...Array.from(bytes, (byte) => (byte < 0x80 ? byte : 0xdc00 | byte)));
 }
 
-/** The source of prebuilt.ts, filled. */
-export function prebuiltModule(): string {
+/** The source of prebuilt.ts, filled for executables of this machine. */
+export function prebuiltModule(machine: MachineArch): string {
   const filters: Record<string, string> = {};
-  for (const machine of MACHINES) {
-    for (const capabilities of SETS) {
-      const program = compile(defaultProfile(capabilities, machine), machine);
-      filters[filterKey(capabilities, machine)] = asString(encodeProgram(program));
-    }
+  for (const capabilities of SETS) {
+    const program = compile(defaultProfile(capabilities, machine), machine);
+    filters[filterKey(capabilities, machine)] = asString(encodeProgram(program));
   }
   return `export const PREBUILT = ${JSON.stringify(filters)};\n`;
 }

@@ -179,28 +179,38 @@ const NOT_IN_X32 =
   "uselib _sysctl create_module get_kernel_syms query_module nfsservctl set_thread_area get_thread_area " +
   "epoll_ctl_old epoll_wait_old vserver";
 
+const [DIGIT_0, DIGIT_9] = [48, 57];
+
 export type TableName = "x86_64" | "x86" | "x32" | "aarch64" | "arm";
 
-/** Name -> number. The bit that marks calls of x32 is not in the numbers. */
-export type SyscallTable = ReadonlyMap<string, number>;
+/** The calls of an architecture. The bit that marks those of x32 is not in the numbers. */
+export interface SyscallTable {
+  /** In ascending order. */
+  readonly numbers: readonly number[];
+  /** Name -> index in `numbers`. */
+  readonly indexes: ReadonlyMap<string, number>;
+}
 
 const TEXTS: Readonly<Record<Exclude<TableName, "x32">, string>> = { x86_64, x86, aarch64, arm };
 
-function add(table: Map<string, number>, text: string): void {
-  let number = 0;
-  for (const word of text.split(" ")) {
-    const first = word.charCodeAt(0);
-    if (first >= 48 && first <= 57) number = Number(word);
-    else table.set(word, number++);
-  }
-}
-
 export function syscallTable(name: TableName): SyscallTable {
-  const table = new Map<string, number>();
-  add(table, TEXTS[name === "x32" ? "x86_64" : name]);
+  const numbers: number[] = [];
+  const indexes = new Map<string, number>();
+  const add = (text: string) => {
+    let number = 0;
+    for (const word of text.split(" ")) {
+      const first = word.charCodeAt(0);
+      if (first >= DIGIT_0 && first <= DIGIT_9) number = Number(word);
+      else {
+        indexes.set(word, numbers.length);
+        numbers.push(number++);
+      }
+    }
+  };
+  add(TEXTS[name === "x32" ? "x86_64" : name]);
   if (name === "x32") {
-    for (const gone of NOT_IN_X32.split(" ")) table.delete(gone);
-    add(table, x32);
+    for (const gone of NOT_IN_X32.split(" ")) indexes.delete(gone);
+    add(x32);
   }
-  return table;
+  return { numbers, indexes };
 }

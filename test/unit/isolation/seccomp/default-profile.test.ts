@@ -10,9 +10,10 @@ import { defaultProfile, RELEVANT_CAPABILITIES } from "../../../../src/isolation
 import { filterKey, KEY_CAPABILITIES } from "../../../../src/isolation/seccomp/filter-key.ts";
 import { asString, prebuiltModule } from "../../../../src/isolation/seccomp/prebuild.ts";
 import { syscallTable, type TableName } from "../../../../src/isolation/seccomp/syscall-tables.ts";
-import { check, run } from "./interpreter.ts";
+import { check, numberOf, run } from "./interpreter.ts";
 
 const ALLOW = 0x7fff0000;
+const KILL_PROCESS = 0x80000000;
 const [EPERM, ENOSYS, EAFNOSUPPORT] = [0x00050001, 0x00050026, 0x00050061];
 const AUDIT = { x86_64: 0xc000003e, x86: 0x40000003, aarch64: 0xc00000b7, arm: 0x40000028, x32: 0xc000003e };
 const CLONE_NEWUSER = 0x10000000n;
@@ -25,7 +26,7 @@ function verdict(
   table: TableName = "x86_64",
 ): number {
   const machine: MachineArch = table === "aarch64" || table === "arm" ? "aarch64" : "x86_64";
-  const number = syscallTable(table).get(name);
+  const number = numberOf(syscallTable(table), name);
   assert.ok(number !== undefined, `${table} has no ${name}`);
   const program = compile(defaultProfile(capabilities, machine), machine);
   check(program);
@@ -45,7 +46,7 @@ test("the default profile is the golden one", () => {
 
 test("every name in the profile is a system call somewhere", () => {
   const known = new Set(
-    (["x86_64", "x86", "x32", "aarch64", "arm"] as const).flatMap((name) => [...syscallTable(name).keys()]),
+    (["x86_64", "x86", "x32", "aarch64", "arm"] as const).flatMap((name) => [...syscallTable(name).indexes.keys()]),
   );
   const named = (defaultProfile([], "x86_64").syscalls ?? []).flatMap(({ names }) => names);
   assert.deepEqual(
@@ -136,12 +137,11 @@ test("without NET_RAW there are no packet sockets", () => {
 });
 
 test("32-bit calls do not lead around the rules", () => {
-  for (const table of ["x86", "x32"] as const) {
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "mount", [], table), EPERM, table);
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "ioctl", [0n, TIOCSTI], table), EPERM, table);
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "socket", [40n], table), EAFNOSUPPORT, table);
-    assert.equal(verdict(DEFAULT_CAPABILITIES, "read", [], table), ALLOW, table);
-  }
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "mount", [], "x86"), EPERM);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "ioctl", [0n, TIOCSTI], "x86"), EPERM);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "socket", [40n], "x86"), EAFNOSUPPORT);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "read", [], "x86"), ALLOW);
+  assert.equal(verdict(DEFAULT_CAPABILITIES, "read", [], "x32"), KILL_PROCESS);
   assert.equal(verdict(DEFAULT_CAPABILITIES, "socketcall", [1n, 0x1000n], "x86"), EAFNOSUPPORT);
   assert.equal(verdict(DEFAULT_CAPABILITIES, "socketcall", [3n, 0x1000n], "x86"), ALLOW);
 });
@@ -192,7 +192,7 @@ test("the key of a filter names all that the profile depends on", () => {
 });
 
 test("the build's module has the program of the default capabilities", () => {
-  const source = prebuiltModule();
+  const source = prebuiltModule("x86_64");
   const filters: Record<string, string> = JSON.parse(source.slice(source.indexOf("{"), source.lastIndexOf("}") + 1));
   const program = encodeProgram(compile(defaultProfile(DEFAULT_CAPABILITIES, "x86_64"), "x86_64"));
   assert.equal(filters[filterKey(DEFAULT_CAPABILITIES, "x86_64")], asString(program));

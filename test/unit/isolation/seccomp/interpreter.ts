@@ -1,6 +1,7 @@
 /** The kernel's side of a filter, for tests: checks a program as seccomp(2) does, and runs it. */
 import assert from "node:assert/strict";
 import type { Instruction } from "../../../../src/isolation/seccomp/bpf.ts";
+import type { SyscallTable } from "../../../../src/isolation/seccomp/syscall-tables.ts";
 
 export interface Call {
   readonly audit: number;
@@ -52,4 +53,8 @@ export function run(program: readonly Instruction[], call: Call): { verdict: num
       at += holds ? jt : jf;
     }
   }
+}
+
+export function numberOf({ numbers, indexes }: SyscallTable, name: string): number | undefined {
+  return numbers[indexes.get(name) ?? -1];
 }
