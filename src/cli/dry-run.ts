@@ -3,9 +3,7 @@
  */
 
 import { newId } from "../container/id.ts";
-import type { Defaults, RunOptions } from "../container/options.ts";
-import type { StateRoot } from "../container/paths.ts";
-import { design } from "../container/prepare.ts";
+import { design, type PrepareRequest } from "../container/prepare.ts";
 import { Failure } from "../failure.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
@@ -14,7 +12,8 @@ import { planTree } from "../plan/tree.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { line } from "./output.ts";
 
-export function printPlan(root: StateRoot, options: RunOptions, defaults: Defaults, format: string): number {
+export function printPlan(request: PrepareRequest, format: string): number {
+  const { root, options } = request;
   if (format !== "tree" && format !== "json") {
     throw new Failure(`unknown format '${format}'`, { hint: "use tree or json" });
   }
@@ -27,9 +26,7 @@ export function printPlan(root: StateRoot, options: RunOptions, defaults: Defaul
       : [image.directory];
   const accountRoots = directories.map((path) => stack.use(openHost(path, O_PATH | O_DIRECTORY)).fd);
   const { plan } = design({
-    root,
-    options,
-    defaults,
+    ...request,
     image,
     id: newId(image.baseName),
     accountRoots,

@@ -9,6 +9,7 @@ import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { Failure } from "../failure.ts";
 import { resolveCapabilities } from "../isolation/capabilities.ts";
+import { labelFacts } from "../isolation/labels.ts";
 import { filterOf, type SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { environ } from "../linux/door.ts";
@@ -80,6 +81,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,
     signalMask,
     filter,
+    labelFacts: labelFacts(),
     warn,
   });
   if (detached) return 0;

@@ -5,8 +5,8 @@
 import { capabilitiesOf } from "../container/compose.ts";
 import type { ContainerEvent, Emit } from "../container/events.ts";
 import { stateRoot } from "../container/paths.ts";
-import { seccompChoiceOf } from "../container/prepare.ts";
 import { runDetached, runForeground } from "../container/run.ts";
+import { chooseSeccomp } from "../container/seccomp-choice.ts";
 import { prepareStore } from "../image/resolve.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { monotonicMs } from "../linux/clock.ts";
@@ -38,10 +38,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { flags, rest } = parseFlags("run", RUN_FLAGS, argv, { stopAtFirstWord: true });
   const options = runOptionsOf(flags, rest, { cwd: workingDirectory(), environ, readFile: readText });
   const defaults = await readDefaults();
+  const seccomp = await chooseSeccomp(options);
   const root = stateRoot();
   if (flags["dry-run"] === true) {
     const { printPlan } = await import("./dry-run.ts");
-    return printPlan(root, options, defaults, flags.format ?? "tree");
+    return printPlan({ root, options, defaults, seccomp }, flags.format ?? "tree");
   }
   requireRoot();
   // What our caller has left open beside the standard streams is neither the container's nor a monitor's.
@@ -52,8 +53,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   await prepareStore(root.images, options.image);
   const emit = emitter(flags.quiet === true || options.detach);
-  const filter = await filterOf(seccompChoiceOf(options), capabilitiesOf(options));
-  const request = { root, options, defaults, filter, emit, startMs };
+  const filter = await filterOf(seccomp, capabilitiesOf(options));
+  const request = { root, options, defaults, seccomp, filter, emit, startMs };
   if (!options.detach) return runForeground(request);
   line(runDetached(request));
   return 0;

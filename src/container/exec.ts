@@ -4,7 +4,9 @@
  */
 import { joinCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
+import { asksForLabels, type LabelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
+import { openProcfs } from "../isolation/procfs.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { call } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
@@ -29,6 +31,8 @@ export interface ExecRequest {
   readonly streams: readonly [number, number, number];
   readonly signalMask: Uint8Array;
   readonly filter: Filter | undefined;
+  /** Of the host: in the container they would be the container's word. */
+  readonly labelFacts: LabelFacts;
   readonly warn: (text: string) => void;
 }
 
@@ -135,6 +139,10 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       request.streams.forEach((fd, index) => {
         placeAt(fd, index);
       });
+    }
+    if (asksForLabels(request.process)) {
+      using procfs = openProcfs();
+      setExecLabels(procfs, request.process, request.labelFacts);
     }
     call("umask", "", 0);
     becomeProgram(request.process, {

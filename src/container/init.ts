@@ -7,6 +7,7 @@ import { joinCgroup } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
 import { attachRoot, ContainerRoot, pivotTo } from "../isolation/apply-root.ts";
 import { setAttributes } from "../isolation/attributes.ts";
+import { asksForLabels, labelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
@@ -116,12 +117,14 @@ function makeRoot({ plan, handles }: InitContext, root: ContainerRoot): void {
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
   const { oomScoreAdj } = plan.process;
   const sysctls = Object.entries(plan.sysctls);
-  if (sysctls.length > 0 || oomScoreAdj !== undefined) {
+  if (sysctls.length > 0 || oomScoreAdj !== undefined || asksForLabels(plan.process)) {
     using procfs = openProcfs();
     for (const [name, value] of sysctls) inStep(`setting ${name}=${value}`, () => setSysctl(procfs, name, value));
     if (oomScoreAdj !== undefined) {
       inStep("setting the OOM score", () => writeOwn(procfs, "oom_score_adj", String(oomScoreAdj)));
     }
+    if (asksForLabels(plan.process))
+      inStep("setting the label", () => setExecLabels(procfs, plan.process, labelFacts()));
   }
   inStep("making the root file system the root", () => pivotTo(handles.root.fd));
   if (plan.hostname !== undefined) call("sethostname", plan.hostname, plan.hostname, plan.hostname.length);

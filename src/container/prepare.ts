@@ -6,20 +6,13 @@ import { planCgroup } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { type ResolvedImage, resolveImage } from "../image/resolve.ts";
 import { chooseIdRange, type HostRange } from "../isolation/idmap.ts";
+import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { checkSysctls } from "../isolation/sysctls.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
-import {
-  changeOwner,
-  exists,
-  makeDirectories,
-  makeDirectory,
-  readText,
-  statusOf,
-  writeNewFile,
-} from "../linux/hostpath.ts";
+import { changeOwner, exists, makeDirectories, makeDirectory, statusOf, writeNewFile } from "../linux/hostpath.ts";
 import { getpid } from "../linux/process.ts";
 import { parseSignal } from "../linux/signal.ts";
 import { isTerminal } from "../linux/tty.ts";
@@ -40,7 +33,7 @@ import { allDevices, lookUpDevice, lookUpNamespaces } from "./lookup.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import { type ContainerPaths, containerPaths, type StateRoot } from "./paths.ts";
-import { parseSeccompProfile, parseSecurityOptions } from "./security-options.ts";
+import { parseSecurityOptions } from "./security-options.ts";
 import { type ContainerState, claim, claimName, isValidId, nameProcess, releaseName, writeState } from "./state.ts";
 import { ensureVolume, ownVolumeName, volumePath } from "./volumes.ts";
 
@@ -76,6 +69,7 @@ export interface Ground {
   readonly defaults: Defaults;
   readonly image: ResolvedImage;
   readonly id: string;
+  readonly seccomp: SeccompChoice;
   /** The host's ids that the container's are, with `--userns`. */
   readonly idMap?: HostRange;
   /** Descriptors of trees in which /etc/passwd and /etc/group are looked for, one after the other. */
@@ -86,6 +80,8 @@ export interface Ground {
 export function design(ground: Ground): Design {
   const { root, options, defaults, image, id } = ground;
   const security = parseSecurityOptions(options.securityOpts);
+  const labels = { apparmorProfile: security.apparmor, selinuxLabel: security.selinux };
+  if (asksForLabels(labels)) checkLabels(labels, labelFacts());
   const paths = containerPaths(root, id);
   const shared = lookUpNamespaces(root, options);
   const streamsAreTerminals = isTerminal(0) && isTerminal(1);
@@ -93,7 +89,7 @@ export function design(ground: Ground): Design {
   const terminal = options.tty ?? (isImplicit && streamsAreTerminals);
   const accounts = readAccounts(ground.accountRoots);
   const { idMap } = ground;
-  const seccomp = seccompChoiceOf(options);
+  const { seccomp } = ground;
   const ownNetworkFiles = options.network.kind !== "container";
   const spec = composeSpec(options, {
     id,
@@ -181,15 +177,6 @@ function networkOptions(options: RunOptions, id: string): Parameters<typeof plan
   };
 }
 
-/** The filter of system calls that is asked for. */
-export function seccompChoiceOf(options: RunOptions): SeccompChoice {
-  const security = parseSecurityOptions(options.securityOpts);
-  if (options.privileged || security.seccomp?.kind === "unconfined") return { kind: "none" };
-  if (security.seccomp === undefined) return { kind: "default" };
-  const { path } = security.seccomp;
-  return { kind: "profile", profile: parseSeccompProfile(readText(path), path) };
-}
-
 /** Where each volume is: target -> path. Those without a name are called after the container. */
 function volumesOf(root: StateRoot, options: RunOptions, image: ResolvedImage, id: string): Record<string, string> {
   const asked = options.mounts.flatMap((mount) => (mount.kind === "volume" ? [mount] : []));
@@ -201,8 +188,10 @@ function volumesOf(root: StateRoot, options: RunOptions, image: ResolvedImage, i
   );
 }
 
+export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp">;
+
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
-export function prepare(root: StateRoot, options: RunOptions, defaults: Defaults, emit: Emit): Prepared {
+export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
   const image = resolveImage(root.images, options.image);
   const { id, lock } = claimNewId(root, image.baseName);
   const name = options.name ?? id;
@@ -215,7 +204,7 @@ export function prepare(root: StateRoot, options: RunOptions, defaults: Defaults
   const removeAtEnd = isRemovedAtEnd(options);
   const idMap = options.userns ? chooseIdRange() : undefined;
   const idMaps = idMap === undefined ? undefined : mapsOf(idMap);
-  const ground = { root, options, defaults, image, id, ...(idMap === undefined ? {} : { idMap }) };
+  const ground = { root, options, defaults, seccomp, image, id, ...(idMap === undefined ? {} : { idMap }) };
   if (image.directory === undefined) makeOverlayDirectories(paths, idMaps);
   const source = rootSource({ options, image }, paths);
   const rootMount = stack.use(openRoot(source, idMaps === undefined ? {} : { idMaps }));

@@ -2,6 +2,7 @@
  * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
  */
 import { oomKills } from "../cgroup/stats.ts";
+import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { monotonicMs, wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
@@ -142,6 +143,7 @@ export interface RunRequest {
   readonly root: StateRoot;
   readonly options: RunOptions;
   readonly defaults: Defaults;
+  readonly seccomp: SeccompChoice;
   /** Compiled before, since compiling one may mean to load the compiler. */
   readonly filter: Filter | undefined;
   readonly emit: Emit;
@@ -151,10 +153,10 @@ export interface RunRequest {
 
 /** Runs a container in the foreground. Returns its exit code. */
 export function runForeground(request: RunRequest): number {
-  const { root, options, defaults, emit } = request;
+  const { root, options, emit } = request;
   const signals = forwardableSignals();
   const signalMask = blockExactly(signals);
-  const prepared = prepare(root, options, defaults, emit);
+  const prepared = prepare(request, emit);
   using loop = new EventLoop();
   using streams = plainStreams();
   const running = start({ ...request, prepared, signalMask, streams: streams.fds, ownHandles: [] });
@@ -186,12 +188,12 @@ export function runForeground(request: RunRequest): number {
 
 /** Runs a container in the background. Returns its id, once its program runs. */
 export function runDetached(request: RunRequest): string {
-  const { root, options, defaults, emit } = request;
+  const { root, options, emit } = request;
   const signals = forwardableSignals();
   const signalMask = blockExactly(signals);
   return inMonitor(
     () => {
-      const prepared = prepare(root, options, defaults, emit);
+      const prepared = prepare(request, emit);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
       const running = start({ ...request, prepared, signalMask, streams: streams.fds, ownHandles });

@@ -2,7 +2,6 @@
  * `--security-opt`, with docker's words.
  */
 import { Failure } from "../failure.ts";
-import type { Seccomp } from "../spec/config.ts";
 
 export interface SecurityOptions {
   readonly noNewPrivileges?: boolean;
@@ -53,20 +52,4 @@ function composeLabel(parts: readonly string[]): string | undefined {
     values[key] = part.slice(colon + 1);
   }
   return `${values["user"]}:${values["role"]}:${values["type"]}:${values["level"]}`;
-}
-
-/** The profile in a file: the OCI form, or docker's, whose conditions are resolved for these capabilities. */
-export function parseSeccompProfile(text: string, path: string): Seccomp {
-  let profile: unknown;
-  try {
-    profile = JSON.parse(text);
-  } catch (error) {
-    throw new Failure(`seccomp profile '${path}' is no JSON: ${error instanceof Error ? error.message : error}`);
-  }
-  if (typeof profile !== "object" || profile === null || !("defaultAction" in profile)) {
-    throw new Failure(`seccomp profile '${path}' has no defaultAction`, {
-      hint: "see runtime-spec config-linux.md#seccomp",
-    });
-  }
-  return profile as Seccomp;
 }

@@ -3,7 +3,7 @@
  */
 import { addressOf, environ, utf8 } from "./door.ts";
 import { attempt, call, isErrno, KernelError } from "./error.ts";
-import { callForHandle, Handle } from "./fd.ts";
+import { Handle } from "./fd.ts";
 import { readText } from "./hostpath.ts";
 import { struct } from "./struct.ts";
 
@@ -270,8 +270,4 @@ export function cloexecFrom(first: number): void {
 /** Closes all descriptors from `first` on: what our caller left open to us. */
 export function closeFrom(first: number): void {
   attempt("close_range", first, 0xffffffff, 0);
-}
-
-export function callForPidfd(pid: number): Handle {
-  return callForHandle("pidfd_open", `pid ${pid}`, pid, 0);
 }
