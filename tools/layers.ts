@@ -41,6 +41,7 @@ const ONLY_BY: Record<string, string[]> = {
 const HOST_PATHS = "linux/hostpath.ts";
 const MAY_USE_HOST_PATHS_IN_ISOLATION = [
   "isolation/overlay.ts", // our own directory, to come back to
+  "isolation/labels.ts", // /sys of the host: which security modules are active
   "isolation/idmap.ts", // /proc/PID/uid_map and /etc/subuid of the host
   "isolation/idmap-layers.ts", // /proc/PID/ns/user of a child of ours
 ];
