@@ -16,7 +16,7 @@ import { environ } from "../linux/door.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { O_DIRECTORY, O_PATH, O_RDWR, openHost, readText } from "../linux/hostpath.ts";
 import { exitCodeOf } from "../linux/process.ts";
-import { blockExactly, forwardableSignals } from "../linux/signal.ts";
+import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { planProcess } from "../plan/container.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
@@ -68,7 +68,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const process = planExec(state, spec, flags, command, state.init.pid, terminal);
   const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
-  const signalMask = blockExactly(signals);
+  const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   using loop = new EventLoop();
   using nothing = openHost("/dev/null", O_RDWR);
   using streams = plainStreams();
@@ -79,7 +79,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     process,
     detached,
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,
-    signalMask,
+    signals: inherited,
     filter,
     labelFacts: labelFacts(),
     warn,

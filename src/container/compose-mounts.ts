@@ -12,6 +12,8 @@ import type { MountRequest, RunOptions } from "./options.ts";
  */
 const TMP_SHARE_OF_MEMORY = 0.5;
 const PAGE_BYTES = 4096;
+/** What is mounted below a directory that is read-only is so, too: as docker since 25. */
+const READONLY = ["ro", "rro"];
 
 /** Targets whose mounts others lie on come first. */
 export function composeMounts(options: RunOptions, context: ComposeContext): Mount[] {
@@ -117,14 +119,14 @@ function composeMount(mount: MountRequest, context: ComposeContext): Mount {
         destination: mount.target,
         type: "bind",
         source: mount.source,
-        options: [mount.recursive ? "rbind" : "bind", mount.propagation, ...(mount.readonly ? ["ro"] : [])],
+        options: [mount.recursive ? "rbind" : "bind", mount.propagation, ...(mount.readonly ? READONLY : [])],
       };
     case "volume":
       return {
         destination: mount.target,
         type: "bind",
         source: context.volumes[mount.target] ?? "",
-        options: ["rbind", "rprivate", ...(mount.readonly ? ["ro"] : [])],
+        options: ["rbind", "rprivate", ...(mount.readonly ? READONLY : [])],
       };
     case "tmpfs":
       return {

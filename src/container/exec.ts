@@ -20,7 +20,7 @@ import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType, Spec } from "../spec/config.ts";
 import { awaitReport, send } from "./channel.ts";
 import { reportFailure } from "./init.ts";
-import { becomeProgram } from "./program.ts";
+import { becomeProgram, type InheritedSignals } from "./program.ts";
 import { type ContainerState, isRunning } from "./state.ts";
 
 export interface ExecRequest {
@@ -29,7 +29,7 @@ export interface ExecRequest {
   readonly process: ProcessPlan;
   readonly detached: boolean;
   readonly streams: readonly [number, number, number];
-  readonly signalMask: Uint8Array;
+  readonly signals: InheritedSignals;
   readonly filter: Filter | undefined;
   /** Of the host: in the container they would be the container's word. */
   readonly labelFacts: LabelFacts;
@@ -147,7 +147,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
     call("umask", "", 0);
     becomeProgram(request.process, {
       terminal,
-      signalMask: request.signalMask,
+      signals: request.signals,
       filter: request.filter,
       diesWithSupervisor: !request.detached,
       warn: (text) => send(socketFd, { say: "warning", text }),

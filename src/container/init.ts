@@ -22,7 +22,7 @@ import { describeStep } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { type Order, receive, send } from "./channel.ts";
-import { becomeProgram } from "./program.ts";
+import { becomeProgram, type InheritedSignals } from "./program.ts";
 
 /** What the host's side has opened for the first process, which may not be able to open it itself. */
 export interface InitHandles {
@@ -39,7 +39,7 @@ export interface InitContext {
   readonly socketFd: number;
   readonly filter: Filter | undefined;
   /** The mask of signals that the program is to start with. */
-  readonly signalMask: Uint8Array;
+  readonly signals: InheritedSignals;
 }
 
 /** Runs what is to be done as a step with a name, which a failure then tells. */
@@ -70,7 +70,7 @@ export function runInit(context: InitContext): never {
     awaitOrder(socketFd, "go");
     becomeProgram(context.plan.process, {
       terminal: root.pty?.slave,
-      signalMask: context.signalMask,
+      signals: context.signals,
       filter: context.filter,
       diesWithSupervisor: true,
       warn: (text) => send(socketFd, { say: "warning", text }),

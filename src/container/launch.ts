@@ -23,6 +23,7 @@ import type { Plan, RootSource } from "../plan/plan.ts";
 import { awaitReport, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
 import { inStep, runInit } from "./init.ts";
+import type { InheritedSignals } from "./program.ts";
 
 export interface LaunchOptions {
   readonly plan: Plan;
@@ -32,7 +33,7 @@ export interface LaunchOptions {
   /** Of system calls; undefined for none. */
   readonly filter: Filter | undefined;
   /** The mask of signals that the program is to start with. */
-  readonly signalMask: Uint8Array;
+  readonly signals: InheritedSignals;
   /** Descriptors that become the program's standard streams, where it has no terminal. */
   readonly streams?: readonly [number, number, number];
   /** Descriptors that only the supervisor may have: the new process closes them first. */
@@ -118,7 +119,7 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
       plan,
       handles: { root, bindSources, joins, cgroupJoins },
       socketFd: theirs.fd,
-      signalMask: options.signalMask,
+      signals: options.signals,
       filter: options.filter,
     });
   }

@@ -18,10 +18,18 @@ import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { stayAsInit } from "./reaper.ts";
 
+/** How our caller has set signals up. */
+export interface InheritedSignals {
+  /** Blocked; the program starts with the same. */
+  readonly mask: Uint8Array;
+  /** Ignored; the program starts with the default. */
+  readonly ignored: readonly number[];
+}
+
 export interface ProgramContext {
   /** The terminal that becomes its standard streams. */
   readonly terminal?: Handle | undefined;
-  readonly signalMask: Uint8Array;
+  readonly signals: InheritedSignals;
   /** Compiled before the process was made; undefined for none. */
   readonly filter: Filter | undefined;
   /** Whether the kernel kills it when the process that made it ends. */
@@ -60,9 +68,9 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const path = findProgram(plan);
   // What our caller left open to us is not the container's; our own descriptors are CLOEXEC from birth.
   cloexecFrom(FIRST_OTHER_FD);
-  resetDispositions();
+  resetDispositions(context.signals.ignored);
   if (plan.noNewPrivileges) install(context.filter);
-  restoreMask(context.signalMask);
+  restoreMask(context.signals.mask);
   throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
 }
 

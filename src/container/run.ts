@@ -11,7 +11,7 @@ import type { Handle } from "../linux/fd.ts";
 import { O_APPEND, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
-import { blockExactly, forwardableSignals, restoreMask } from "../linux/signal.ts";
+import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import type { Attached } from "../network/attach.ts";
 import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
@@ -20,6 +20,7 @@ import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type Prepared, prepare } from "./prepare.ts";
+import type { InheritedSignals } from "./program.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
@@ -38,7 +39,7 @@ interface StartOptions {
   readonly filter: Filter | undefined;
   readonly emit: Emit;
   readonly startMs: number;
-  readonly signalMask: Uint8Array;
+  readonly signals: InheritedSignals;
   readonly streams: readonly [number, number, number];
   readonly ownHandles: readonly Handle[];
 }
@@ -55,7 +56,7 @@ function start(options: StartOptions): Running {
         emit,
         networksDirectory: root.networks,
         ports: prepared.ports.ports,
-        signalMask: options.signalMask,
+        signals: options.signals,
         filter: options.filter,
         streams: options.streams,
         ownHandles: [prepared.lock, ...prepared.ports.handles, ...options.ownHandles],
@@ -155,11 +156,11 @@ export interface RunRequest {
 export function runForeground(request: RunRequest): number {
   const { root, options, emit } = request;
   const signals = forwardableSignals();
-  const signalMask = blockExactly(signals);
+  const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   const prepared = prepare(request, emit);
   using loop = new EventLoop();
   using streams = plainStreams();
-  const running = start({ ...request, prepared, signalMask, streams: streams.fds, ownHandles: [] });
+  const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
   const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
   let ending: Ending;
   if (running.terminal === undefined) {
@@ -182,7 +183,7 @@ export function runForeground(request: RunRequest): number {
   }
   running.child.pidfd.close();
   const code = finish(root, running, ending, emit);
-  restoreMask(signalMask);
+  restoreMask(inherited.mask);
   return code;
 }
 
@@ -190,13 +191,13 @@ export function runForeground(request: RunRequest): number {
 export function runDetached(request: RunRequest): string {
   const { root, options, emit } = request;
   const signals = forwardableSignals();
-  const signalMask = blockExactly(signals);
+  const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   return inMonitor(
     () => {
       const prepared = prepare(request, emit);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
-      const running = start({ ...request, prepared, signalMask, streams: streams.fds, ownHandles });
+      const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles });
       streams.started();
       return { running, streams, id: prepared.state.id };
     },

@@ -50,6 +50,7 @@ export class ContainerRoot implements Disposable {
   readonly #rootFd: number;
   readonly #bindSources: ReadonlyMap<BindStep, Handle>;
   #cover: Handle | undefined;
+  #null: Handle | undefined;
   /** The directory that was used last: steps for /dev come one after another. */
   #lastDirectory: { path: string; handle: Handle } | undefined;
 
@@ -62,6 +63,7 @@ export class ContainerRoot implements Disposable {
   [Symbol.dispose](): void {
     this.#forgetDirectory();
     this.#cover?.close();
+    this.#null?.close();
     this.pty?.slave.close();
     this.pty?.master.close();
   }
@@ -112,9 +114,14 @@ export class ContainerRoot implements Disposable {
 
   /** The directory of that path, where no part of the path may be a link: nobody else chooses what is mounted over. */
   #plainDirectory(path: string): Handle {
-    makeDirectoriesInRoot(this.#rootFd, path).close();
     try {
-      return openDirectoryWithoutLinks(this.#rootFd, path);
+      try {
+        return openDirectoryWithoutLinks(this.#rootFd, path);
+      } catch (error) {
+        if (!isErrno(error, "ENOENT")) throw error;
+        makeDirectoriesInRoot(this.#rootFd, path).close();
+        return openDirectoryWithoutLinks(this.#rootFd, path);
+      }
     } catch (error) {
       if (!isErrno(error, "ELOOP", "ENOTDIR")) throw error;
       throw new Failure(`${path} of the image is a link or no directory: refused`, {
@@ -136,9 +143,10 @@ export class ContainerRoot implements Disposable {
     }
     this.#attach(mount, target, step.target);
     const { propagation, propagationRecursive, set, clear, recursiveSet, recursiveClear } = step;
-    if (propagationRecursive && recursiveSet === set && recursiveClear === clear) {
-      setAttributes(mount.fd, step.target, { set, clear, propagation, recursive: true });
-    } else {
+    // A mount without others below it, as most are, is done with in one call.
+    const isOne = !step.recursive && recursiveSet === 0 && recursiveClear === 0;
+    if (isOne) setAttributes(mount.fd, step.target, { set, clear, propagation });
+    else {
       setAttributes(mount.fd, step.target, { propagation, recursive: propagationRecursive });
       if (recursiveSet !== 0 || recursiveClear !== 0) {
         setAttributes(mount.fd, step.target, { set: recursiveSet, clear: recursiveClear, recursive: true });
@@ -210,6 +218,11 @@ export class ContainerRoot implements Disposable {
 
   /** A detached mount of the null device: the container's own, if that is what its /dev/null is; else a new one. */
   #nullDevice(): Handle {
+    this.#null ??= this.#findNullDevice();
+    return cloneTree(this.#null.fd, "", { recursive: false });
+  }
+
+  #findNullDevice(): Handle {
     using own = openInRootIfThere(this.#rootFd, "/dev/null", O_PATH | O_NOFOLLOW);
     if (own !== undefined && isNullDevice(own.fd)) return cloneTree(own.fd, "", { recursive: false });
     using context = openFilesystem("tmpfs");

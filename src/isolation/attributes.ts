@@ -18,8 +18,8 @@ export function setAttributes(mountFd: number, about: string, change: AttributeC
 }
 
 /**
- * The way of older kernels: a bind remount through /proc/self/fd, which leads to the mount itself and not to a path.
- * A recursive read-only is refused there, since remounting reaches one mount only.
+ * The way of older kernels: a bind remount through /proc/self/fd, which leads to the mount itself and not to a path. It reaches
+ * that one mount; what is mounted below it keeps its attributes, as with every runtime on these kernels.
  */
 function setAttributesByRemount(mountFd: number, about: string, change: AttributeChange): void {
   const path = `/proc/self/fd/${mountFd}`;

@@ -86,6 +86,20 @@ function partsOf(path: string): string[] {
 export function makeDirectoriesInRoot(rootFd: number, path: string, mode = 0o755): Handle {
   const there = openInRootIfThere(rootFd, path, O_PATH | O_DIRECTORY);
   if (there !== undefined) return there;
+  return makeInParent(rootFd, path, mode) ?? makePartByPart(rootFd, path, mode);
+}
+
+/** The usual case: only the last part is missing. Undefined if it is not so simple. */
+function makeInParent(rootFd: number, path: string, mode: number): Handle | undefined {
+  const parts = partsOf(path);
+  const name = parts.pop();
+  if (name === undefined) return undefined;
+  using parent = openInRootIfThere(rootFd, parts.length === 0 ? "/" : parts.join("/"), O_PATH | O_DIRECTORY);
+  if (parent === undefined || attempt("mkdirat", parent.fd, name, mode) < 0) return undefined;
+  return openEntry(parent.fd, name, O_PATH | O_DIRECTORY);
+}
+
+function makePartByPart(rootFd: number, path: string, mode: number): Handle {
   const parts = partsOf(path);
   let done = "/";
   let linksLeft = SYMLINK_DEPTH_LIMIT;

@@ -3,6 +3,7 @@
  */
 import { attempt, call } from "./error.ts";
 import { callForHandle, type Handle } from "./fd.ts";
+import { statFields } from "./process.ts";
 import { struct } from "./struct.ts";
 
 /** Numbers of x86_64 and aarch64 (the same): include/uapi/asm-generic/signal.h. */
@@ -146,10 +147,22 @@ export function nextSignal(fd: number): { signal: number; pid: number } | undefi
 
 const SIGACTION_BYTES = 32;
 
-/** Sets the dispositions of all signals back to the default, as a new program expects them (SIGPIPE is ignored by the host). */
-export function resetDispositions(): void {
-  const defaults = new Uint8Array(SIGACTION_BYTES);
-  for (let signal = 1; signal <= SIGRTMAX; signal++) {
-    if (signal !== SIG.KILL && signal !== SIG.STOP) attempt("rt_sigaction", signal, defaults, null, SIGSET_BYTES);
+/** Field 33 of proc_pid_stat(5), counted from the third: the signals that are ignored, as a mask of the first 31. */
+const STAT_IGNORED = 30;
+const LAST_STANDARD_SIGNAL = 31;
+
+/** The signals that this process ignores, as its caller had it: nohup(1), some shells and CI systems do. */
+export function ignoredSignals(): number[] {
+  const mask = Number(statFields("self")?.[STAT_IGNORED] ?? 0);
+  const ignored: number[] = [];
+  for (let signal = 1; signal <= LAST_STANDARD_SIGNAL; signal++) {
+    if ((Math.floor(mask / 2 ** (signal - 1)) & 1) === 1) ignored.push(signal);
   }
+  return ignored;
+}
+
+/** Sets the dispositions of these signals back to the default, as a new program expects them. */
+export function resetDispositions(signals: readonly number[]): void {
+  const defaults = new Uint8Array(SIGACTION_BYTES);
+  for (const signal of signals) call("rt_sigaction", signalName(signal), signal, defaults, null, SIGSET_BYTES);
 }
