@@ -11,6 +11,7 @@ import { tableLines } from "../term/table.ts";
 import { list, parseFlags, text, toggle } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 import { line } from "./output.ts";
+import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {
@@ -46,9 +47,15 @@ export function currentStates(): ContainerState[] {
   const root = stateRoot();
   return listIds(root)
     .flatMap((id) => {
-      reconcile(root, id);
-      const state = readState(root, id);
-      return state === undefined ? [] : [state];
+      try {
+        reconcile(root, id);
+        const state = readState(root, id);
+        return state === undefined ? [] : [state];
+      } catch (error) {
+        // One container that cannot be read does not hide the others.
+        report(error);
+        return [];
+      }
     })
     .sort((one, other) => other.createdMs - one.createdMs);
 }

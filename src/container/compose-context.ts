@@ -24,6 +24,8 @@ export interface ComposeContext {
   /** A profile of the user's; undefined for the default one, or none. */
   readonly seccomp?: Seccomp;
   readonly terminal: boolean;
+  /** Of the terminal that it is connected with. */
+  readonly windowSize?: { readonly rows: number; readonly columns: number };
   /** Of the host, for the container's processes to be counted in the same way. */
   readonly idMap?: { readonly hostID: number; readonly size: number };
   /** Namespaces of other containers: type -> path. */

@@ -23,6 +23,9 @@ export function composeSpec(options: RunOptions, context: ComposeContext): Spec 
     ociVersion: "1.2.0",
     process: {
       terminal: context.terminal,
+      ...(context.windowSize === undefined
+        ? {}
+        : { consoleSize: { height: context.windowSize.rows, width: context.windowSize.columns } }),
       user: { uid: user.uid, gid: user.gid, additionalGids: [...user.additionalGids] },
       args,
       env: composeEnvironment(options, context, hostname),

@@ -4,6 +4,7 @@
  */
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import { decode } from "../linux/door.ts";
+import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { exists, O_APPEND, O_CREAT, O_WRONLY, openHost, rename } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
@@ -81,8 +82,13 @@ export class LogWriter implements Disposable {
 
   #write(text: string): void {
     if (this.#sizeBytes > 0 && this.#sizeBytes + text.length > this.#limits.maxSizeBytes) this.#rotate();
-    writeAll(this.#file.fd, text, this.#path);
-    this.#sizeBytes += text.length;
+    try {
+      writeAll(this.#file.fd, text, this.#path);
+      this.#sizeBytes += text.length;
+    } catch (error) {
+      // A full disk costs lines of the log, and not the container.
+      if (!isErrno(error, "ENOSPC", "EDQUOT")) throw error;
+    }
   }
 
   #rotate(): void {

@@ -1,6 +1,7 @@
 /**
  * Where state lies. MYCONTAINER_ROOT names another place, for tests and for several engines side by side.
  */
+import { Failure } from "../failure.ts";
 import { environ } from "../linux/door.ts";
 
 const DEFAULT_ROOT = "/var/lib/mycontainer";
@@ -22,6 +23,7 @@ export interface StateRoot {
 }
 
 export function stateRoot(path: string = variable("MYCONTAINER_ROOT") || DEFAULT_ROOT): StateRoot {
+  if (!path.startsWith("/")) throw new Failure(`MYCONTAINER_ROOT is '${path}', which is no absolute path`);
   return {
     path,
     images: `${path}/images`,

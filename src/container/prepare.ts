@@ -11,11 +11,13 @@ import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { checkSysctls } from "../isolation/sysctls.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { wallClockMs } from "../linux/clock.ts";
+import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { changeOwner, exists, makeDirectories, makeDirectory, statusOf, writeNewFile } from "../linux/hostpath.ts";
-import { getpid } from "../linux/process.ts";
+import { writeAll } from "../linux/io.ts";
+import { geteuid, getpid } from "../linux/process.ts";
 import { parseSignal } from "../linux/signal.ts";
-import { isTerminal } from "../linux/tty.ts";
+import { getWindowSize, isTerminal } from "../linux/tty.ts";
 import { planNetwork } from "../network/plan.ts";
 import { type Reservation, reservePorts } from "../network/ports.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
@@ -53,6 +55,7 @@ export interface Prepared {
 }
 
 const ID_TRIES = 16;
+const OTHERS_WRITE = 0o022;
 
 /** What is known of a container before anything is made: enough for its plan. */
 export interface Design {
@@ -87,6 +90,7 @@ export function design(ground: Ground): Design {
   const streamsAreTerminals = isTerminal(0) && isTerminal(1);
   const isImplicit = options.tty === undefined && options.interactive === undefined && !options.detach;
   const terminal = options.tty ?? (isImplicit && streamsAreTerminals);
+  const windowSize = terminal ? (getWindowSize(1) ?? getWindowSize(0)) : undefined;
   const accounts = readAccounts(ground.accountRoots);
   const { idMap } = ground;
   const { seccomp } = ground;
@@ -100,6 +104,7 @@ export function design(ground: Ground): Design {
     user: resolveUser(options.user ?? image.config.User ?? "", options.groupAdd, accounts),
     security,
     terminal,
+    ...(windowSize === undefined ? {} : { windowSize }),
     joined: shared.paths,
     devices: options.privileged ? allDevices() : options.devices.flatMap(lookUpDevice),
     volumes: volumesOf(root, options, image, id),
@@ -192,6 +197,7 @@ export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "sec
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
 export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
+  checkOwner(root);
   const image = resolveImage(root.images, options.image);
   const { id, lock } = claimNewId(root, image.baseName);
   const name = options.name ?? id;
@@ -220,7 +226,7 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
   const state = initialState(options, defaults, image, designed, { id, name, removeAtEnd });
   writeNewFile(paths.config, stringifyExact(designed.spec));
   writeState(root, state, { durable: !removeAtEnd });
-  if (options.cidFile !== undefined) writeNewFile(options.cidFile, id, 0o644);
+  if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
   for (const text of designed.plan.cgroup?.warnings ?? []) emit({ kind: "warning", text });
   stack.move();
   return {
@@ -235,6 +241,19 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
     ownNetworkFiles: designed.ownNetworkFiles,
     cgroupTold: tellCgroup(options, defaults, designed),
   };
+}
+
+/** `--cidfile`: a file that is there already belongs to another container. */
+function writeIdFile(path: string, id: string): void {
+  try {
+    using file = openHost(path, O_WRONLY | O_CREAT | O_EXCL, 0o644);
+    writeAll(file.fd, id, path);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
+    throw new Failure(`the file '${path}' for the id is there already`, {
+      hint: "remove it, or name another with --cidfile",
+    });
+  }
 }
 
 function mapsOf(range: HostRange): IdMaps {
@@ -286,6 +305,18 @@ function initialState(
     stopSignal,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? defaults.stopTimeoutSeconds,
   };
+}
+
+/** Whoever may write to the state of containers may become root by it. */
+function checkOwner(root: StateRoot): void {
+  const status = statusOf(root.path);
+  if (status === undefined) return makeDirectories(root.path);
+  if (status.type !== "directory") throw new Failure(`${root.path} is no directory`);
+  if (status.uid !== geteuid() || (status.mode & OTHERS_WRITE) !== 0) {
+    throw new Failure(`${root.path} belongs to another user, or may be written to by others`, {
+      hint: `chown it to yourself and 'chmod 700 ${root.path}'`,
+    });
+  }
 }
 
 function claimNewId(root: StateRoot, baseName: string): { id: string; lock: Handle } {

@@ -26,6 +26,9 @@ import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
 import { removeOwnVolumes } from "./volumes.ts";
 
+/** 128 and SIGKILL: what the kernel does where memory runs out, and what a shell says of a child that it was done to. */
+const KILLED = 137;
+
 /** A container whose program runs, and what its supervisor holds of it. */
 interface Running extends Launched {
   readonly prepared: Prepared;
@@ -104,11 +107,24 @@ function discard(root: StateRoot, prepared: Prepared, state: ContainerState): vo
   prepared.lock.close();
 }
 
+/**
+ * Finishes what others have left half done, now that there is time for it. Whatever is wrong with them is told, and is no
+ * reason for this container to end.
+ */
+function reconcileOthers(root: StateRoot, emit: Emit): void {
+  try {
+    reconcileAll(root);
+  } catch (error) {
+    emit({ kind: "warning", text: error instanceof Error ? error.message : String(error) });
+  }
+}
+
 /** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
 function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
   const { state, prepared } = running;
-  const outOfMemory = ending.kind === "killed" && oomKills(state.cgroupPath) > 0;
-  const exit: Exit = { code: exitCodeOf(ending), outOfMemory, finishedMs: wallClockMs() };
+  const code = exitCodeOf(ending);
+  const outOfMemory = code === KILLED && oomKills(state.cgroupPath) > 0;
+  const exit: Exit = { code, outOfMemory, finishedMs: wallClockMs() };
   emit({ kind: "cleaning", id: state.id });
   releaseResources(root, state, "kernel", emit);
   // The mounts were the container's alone: they went with its last process.
@@ -165,12 +181,12 @@ export function runForeground(request: RunRequest): number {
   let ending: Ending;
   if (running.terminal === undefined) {
     streams.started(loop);
-    reconcileAll(root);
+    reconcileOthers(root, emit);
     ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
     streams.finish();
   } else {
     using session = connectTerminal(loop, running.terminal, prepared.interactive);
-    reconcileAll(root);
+    reconcileOthers(root, emit);
     ending = supervise({
       child: running.child,
       loop,
@@ -205,7 +221,7 @@ export function runDetached(request: RunRequest): string {
       using _streams = streams;
       const { terminal, child, state } = running;
       const sources = terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
-      reconcileAll(root);
+      reconcileOthers(root, emit);
       const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
         signals,
         ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),

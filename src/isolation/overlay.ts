@@ -39,6 +39,8 @@ export function openOverlay(overlay: Overlay, lowerMounts?: readonly Handle[]): 
     if (lowerMounts !== undefined) return openMapped(overlay, lowerMounts);
     return inDirectory(overlay.layersDirectory, () => {
       const lower = overlay.layers.join(":");
+      const longest = Math.max(overlay.upper.length, overlay.work.length);
+      if (longest > OPTION_LIMIT_BYTES) return openByMount(overlay, lower);
       if (lower.length <= OPTION_LIMIT_BYTES) return openByOption(overlay, lower);
       return openByAppending(overlay) ?? openByMount(overlay, lower);
     });
