@@ -2,8 +2,8 @@
  * `run --dry-run`: the plan, printed; nothing is made.
  */
 
+import { design, type PrepareRequest } from "../container/design.ts";
 import { newId } from "../container/id.ts";
-import { design, type PrepareRequest } from "../container/prepare.ts";
 import { Failure } from "../failure.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
