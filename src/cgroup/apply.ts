@@ -21,7 +21,7 @@ import {
 import { writeAll, writeOnce } from "../linux/io.ts";
 import { guardDevices } from "./devices-bpf.ts";
 import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
-import { tryWrite } from "./file.ts";
+import { readIfAlive, tryWrite } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
 import type { CgroupPlan, PlannedWrite } from "./plan.ts";
@@ -41,12 +41,10 @@ export function createCgroup(plan: CgroupPlan): string[] {
         for (const file of ["cpuset.cpus", "cpuset.mems"]) inherit(mountpoint, plan.path, file);
       }
     }
-    enableControllers(plan);
-    const warnings = applyLimits(plan);
-    const [only] = plan.directories;
-    if (plan.devicesProgram !== undefined && only !== undefined)
-      warnings.push(...guardDevices(only.directory, plan.devicesProgram));
-    return warnings;
+    const refusals = enableControllers(plan);
+    const isNew = made.length === plan.directories.length;
+    const writes = isNew ? plan.writes.filter(({ initial }) => initial !== true) : plan.writes;
+    return [...writeLimits(writes, refusals), ...guard(plan, isNew)];
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;
@@ -96,29 +94,52 @@ function inherit(mountpoint: string, path: string, file: string): string {
   return inherited;
 }
 
-/** Has the cgroups above hand controllers down, if they do not yet. What cannot be handed down shows when it is written to. */
-function enableControllers(plan: CgroupPlan): void {
+/** Why a controller could not be handed down, by its name. */
+type Refusals = ReadonlyMap<string, string>;
+
+/** Has the cgroups above hand controllers down, if they do not yet. It matters what was refused if the controller is written to. */
+function enableControllers(plan: CgroupPlan): Refusals {
+  const refusals = new Map<string, string>();
   const [directory] = plan.directories;
-  if (plan.enable.length === 0 || directory === undefined) return;
+  if (plan.enable.length === 0 || directory === undefined) return refusals;
   const has = new Set(readText(`${directory.directory}/cgroup.controllers`).trim().split(" "));
-  if (directory.controllers.every((name) => has.has(name))) return;
+  if (directory.controllers.every((name) => has.has(name))) return refusals;
   for (const { file, value } of plan.enable) {
     if (tryWrite(file, value) === 0) continue;
     // One that is refused takes the others with it: each by itself.
-    for (const one of value.split(" ")) tryWrite(file, one);
+    for (const one of value.split(" ")) {
+      const result = tryWrite(file, one);
+      if (result === 0 || refusals.has(one.slice(1))) continue;
+      // Who may not write here may still be given what was enabled by somebody else.
+      if ((readIfAlive(file) ?? "").trim().split(" ").includes(one.slice(1))) continue;
+      refusals.set(one.slice(1), `writing '${one}' to ${file} gives ${errnoName(-result)}`);
+    }
   }
+  return refusals;
 }
 
-/** Writes limits into a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
-export function applyLimits(plan: CgroupPlan): string[] {
+/** Version 2: puts the program that guards devices in its place. Returns warnings. */
+function guard(plan: CgroupPlan, isNew: boolean): string[] {
+  const [only] = plan.directories;
+  return plan.devicesProgram === undefined || only === undefined
+    ? []
+    : guardDevices(only.directory, plan.devicesProgram, isNew);
+}
+
+/** Changes the limits of a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
+export function updateCgroup(plan: CgroupPlan): string[] {
+  return [...writeLimits(plan.writes, new Map()), ...guard(plan, false)];
+}
+
+function writeLimits(writes: readonly PlannedWrite[], refusals: Refusals): string[] {
   const warnings: string[] = [];
   // Some limits bound each other (memory, and memory with swap): what a raised one refuses is taken after the other.
   const refused: PlannedWrite[] = [];
-  writeEach(plan.writes, (write, result) => {
+  writeEach(writes, (write, result) => {
     if (result === -EINVAL) refused.push(write);
-    else report(write, result, warnings);
+    else report(write, result, refusals, warnings);
   });
-  writeEach(refused, (write, result) => report(write, result, warnings));
+  writeEach(refused, (write, result) => report(write, result, refusals, warnings));
   return warnings;
 }
 
@@ -142,7 +163,7 @@ function writeEach(writes: readonly PlannedWrite[], failed: (write: PlannedWrite
 }
 
 /** A write that could not be made: another in its place, nothing, a warning, or a Failure. */
-function report(write: PlannedWrite, result: number, warnings: string[]): void {
+function report(write: PlannedWrite, result: number, refusals: Refusals, warnings: string[]): void {
   let code = result;
   if (code === -ENOENT && write.instead !== undefined) {
     code = tryWrite(write.instead.file, write.instead.value);
@@ -150,9 +171,14 @@ function report(write: PlannedWrite, result: number, warnings: string[]): void {
   }
   if (code === -ENOENT && write.optional === true) return;
   const error = errnoName(-code);
-  const message = `cannot write '${write.value}' to ${write.file}: ${error}`;
-  if (write.asked) throw new Failure(message, { hint: HINTS[error] ?? "leave this limit out" });
-  warnings.push(message);
+  const refusal = code === -ENOENT ? refusals.get(write.controller) : undefined;
+  const message =
+    refusal === undefined
+      ? `cannot write '${write.value}' to ${write.file}: ${error}`
+      : `the '${write.controller}' controller cannot be handed down to the cgroup: ${refusal}`;
+  const hint = refusal === undefined ? HINTS[error] : REFUSAL_HINT;
+  if (write.asked) throw new Failure(message, { hint: hint ?? "leave this limit out" });
+  if (!warnings.includes(message)) warnings.push(message);
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -163,6 +189,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EPERM: "the cgroup above does not allow it, or this user may not",
   ERANGE: "the value is out of the kernel's range",
 };
+
+const REFUSAL_HINT =
+  "a cgroup with processes of its own hands nothing down (EBUSY), and only who owns it may have it do so: move them, or leave the limit out";
 
 /** A cgroup: as planned, or by its path (`"/mycontainer/alpine-c4a2f1"`). */
 export type CgroupReference = CgroupPlan | string;

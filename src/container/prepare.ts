@@ -2,6 +2,7 @@
  * From options to a container that is ready to be made: looked up, composed, planned, and noted on disk.
  */
 import { detectLayout } from "../cgroup/layout.ts";
+import { resolveCgroupsPath } from "../cgroup/path.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { type ResolvedImage, resolveImage } from "../image/resolve.ts";
@@ -112,10 +113,11 @@ export function design(ground: Ground): Design {
     networkFiles: containerPaths(root, shared.network?.id ?? id),
     ...(idMap === undefined ? {} : { idMap }),
   });
-  const cgroupPath = spec.linux?.cgroupsPath ?? `/mycontainer/${id}`;
+  const cgroupPath = resolveCgroupsPath(spec.linux?.cgroupsPath, id);
   const asked = askedLimits(options);
   const cgroup = planCgroup(detectLayout(), cgroupPath, spec.linux?.resources ?? {}, {
-    askedFor: (controller) => asked.has(controller),
+    askedFor: (controller, limit) =>
+      limit === "swap" ? options.limits.memorySwapBytes !== undefined : asked.has(controller),
   });
   const namespaces = spec.linux?.namespaces ?? [];
   checkSysctls(
