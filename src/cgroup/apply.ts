@@ -12,6 +12,7 @@ import {
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
+  O_RDONLY,
   O_WRONLY,
   openHost,
   readText,
@@ -44,7 +45,7 @@ export function createCgroup(plan: CgroupPlan): string[] {
     const refusals = enableControllers(plan);
     const isNew = made.length === plan.directories.length;
     const writes = isNew ? plan.writes.filter(({ initial }) => initial !== true) : plan.writes;
-    return [...writeLimits(writes, refusals), ...guard(plan, isNew)];
+    return setLimits(plan, writes, refusals, isNew);
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;
@@ -118,33 +119,48 @@ function enableControllers(plan: CgroupPlan): Refusals {
   return refusals;
 }
 
-/** Version 2: puts the program that guards devices in its place. Returns warnings. */
-function guard(plan: CgroupPlan, isNew: boolean): string[] {
-  const [only] = plan.directories;
-  return plan.devicesProgram === undefined || only === undefined
-    ? []
-    : guardDevices(only.directory, plan.devicesProgram, isNew);
-}
-
 /** Changes the limits of a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
 export function updateCgroup(plan: CgroupPlan): string[] {
-  return [...writeLimits(plan.writes, new Map()), ...guard(plan, false)];
+  return setLimits(plan, plan.writes, new Map(), false);
 }
 
-function writeLimits(writes: readonly PlannedWrite[], refusals: Refusals): string[] {
+/** Limits and, with version 2, the guard of devices. Returns warnings. */
+function setLimits(plan: CgroupPlan, writes: readonly PlannedWrite[], refusals: Refusals, isNew: boolean): string[] {
+  const [only] = plan.directories;
+  if (plan.layout !== "v2" || only === undefined) return writeLimits(writes, refusals);
+  // All files of version 2 lie in one directory. In version 1 they are too few a directory for opening it to pay.
+  using directory = openHost(only.directory, O_RDONLY | O_DIRECTORY);
+  const from = { fd: directory.fd, prefix: `${only.directory}/` };
+  const warnings = writeLimits(writes, refusals, from);
+  if (plan.devicesProgram !== undefined) warnings.push(...guardDevices(directory.fd, plan.devicesProgram, isNew));
+  return warnings;
+}
+
+/** From which open directory files are opened, and what its path is. */
+interface From {
+  readonly fd: number;
+  readonly prefix: string;
+}
+const FROM_ROOT: From = { fd: AT_FDCWD, prefix: "" };
+
+function writeLimits(writes: readonly PlannedWrite[], refusals: Refusals, from = FROM_ROOT): string[] {
   const warnings: string[] = [];
   // Some limits bound each other (memory, and memory with swap): what a raised one refuses is taken after the other.
   const refused: PlannedWrite[] = [];
-  writeEach(writes, (write, result) => {
+  writeEach(from, writes, (write, result) => {
     if (result === -EINVAL) refused.push(write);
     else report(write, result, refusals, warnings);
   });
-  writeEach(refused, (write, result) => report(write, result, refusals, warnings));
+  writeEach(from, refused, (write, result) => report(write, result, refusals, warnings));
   return warnings;
 }
 
 /** Writes in order; consecutive writes to one file share its descriptor. `failed` gets `-errno`. */
-function writeEach(writes: readonly PlannedWrite[], failed: (write: PlannedWrite, result: number) => void): void {
+function writeEach(
+  from: From,
+  writes: readonly PlannedWrite[],
+  failed: (write: PlannedWrite, result: number) => void,
+): void {
   let path: string | undefined;
   let fd = -1;
   try {
@@ -152,7 +168,7 @@ function writeEach(writes: readonly PlannedWrite[], failed: (write: PlannedWrite
       if (path !== write.file) {
         if (fd >= 0) attempt("close", fd);
         path = write.file;
-        fd = attempt("openat", AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+        fd = attempt("openat", from.fd, path.slice(from.prefix.length), O_WRONLY | O_CLOEXEC, 0);
       }
       const result = fd < 0 ? fd : writeOnce(fd, write.value);
       if (result < 0) failed(write, result);

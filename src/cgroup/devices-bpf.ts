@@ -12,7 +12,7 @@ import {
   programOfCgroup,
 } from "../linux/bpf.ts";
 import { isErrno } from "../linux/error.ts";
-import { O_DIRECTORY, O_RDONLY, openHost, readTextIfThere } from "../linux/hostpath.ts";
+import { readTextIfThere } from "../linux/hostpath.ts";
 import { geteuid } from "../linux/process.ts";
 import type { FullRule } from "./devices.ts";
 
@@ -107,12 +107,11 @@ function denying(access: number): Instruction[] {
  * there is no moment without a guard, nor one with both. Returns warnings: an unprivileged user may not do that, and need not, for the devices
  * that a user namespace can reach are those that the user may use anyway.
  */
-export function guardDevices(directory: string, rules: readonly FullRule[], isNew: boolean): string[] {
+export function guardDevices(cgroupFd: number, rules: readonly FullRule[], isNew: boolean): string[] {
   try {
     using program = loadProgram(BPF_PROG_TYPE_CGROUP_DEVICE, PROGRAM_NAME, deviceProgram(rules));
-    using cgroup = openHost(directory, O_RDONLY | O_DIRECTORY);
-    using before = isNew ? undefined : programOfCgroup(cgroup.fd, BPF_CGROUP_DEVICE, PROGRAM_NAME);
-    attachToCgroup(cgroup.fd, program.fd, BPF_CGROUP_DEVICE, before?.fd);
+    using before = isNew ? undefined : programOfCgroup(cgroupFd, BPF_CGROUP_DEVICE, PROGRAM_NAME);
+    attachToCgroup(cgroupFd, program.fd, BPF_CGROUP_DEVICE, before?.fd);
     return [];
   } catch (error) {
     if (!isErrno(error)) throw error;
