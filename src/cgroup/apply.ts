@@ -12,6 +12,7 @@ import {
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
+  O_RDONLY,
   O_WRONLY,
   openHost,
   readText,
@@ -21,7 +22,7 @@ import {
 import { writeAll, writeOnce } from "../linux/io.ts";
 import { guardDevices } from "./devices-bpf.ts";
 import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
-import { tryWrite } from "./file.ts";
+import { readIfAlive, tryWrite } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
 import type { CgroupPlan, PlannedWrite } from "./plan.ts";
@@ -41,12 +42,10 @@ export function createCgroup(plan: CgroupPlan): string[] {
         for (const file of ["cpuset.cpus", "cpuset.mems"]) inherit(mountpoint, plan.path, file);
       }
     }
-    enableControllers(plan);
-    const warnings = applyLimits(plan);
-    const [only] = plan.directories;
-    if (plan.devicesProgram !== undefined && only !== undefined)
-      warnings.push(...guardDevices(only.directory, plan.devicesProgram));
-    return warnings;
+    const refusals = enableControllers(plan);
+    const isNew = made.length === plan.directories.length;
+    const writes = isNew ? plan.writes.filter(({ initial }) => initial !== true) : plan.writes;
+    return setLimits(plan, writes, refusals, isNew);
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;
@@ -96,34 +95,72 @@ function inherit(mountpoint: string, path: string, file: string): string {
   return inherited;
 }
 
-/** Has the cgroups above hand controllers down, if they do not yet. What cannot be handed down shows when it is written to. */
-function enableControllers(plan: CgroupPlan): void {
+/** Why a controller could not be handed down, by its name. */
+type Refusals = ReadonlyMap<string, string>;
+
+/** Has the cgroups above hand controllers down, if they do not yet. It matters what was refused if the controller is written to. */
+function enableControllers(plan: CgroupPlan): Refusals {
+  const refusals = new Map<string, string>();
   const [directory] = plan.directories;
-  if (plan.enable.length === 0 || directory === undefined) return;
+  if (plan.enable.length === 0 || directory === undefined) return refusals;
   const has = new Set(readText(`${directory.directory}/cgroup.controllers`).trim().split(" "));
-  if (directory.controllers.every((name) => has.has(name))) return;
+  if (directory.controllers.every((name) => has.has(name))) return refusals;
   for (const { file, value } of plan.enable) {
     if (tryWrite(file, value) === 0) continue;
     // One that is refused takes the others with it: each by itself.
-    for (const one of value.split(" ")) tryWrite(file, one);
+    for (const one of value.split(" ")) {
+      const result = tryWrite(file, one);
+      if (result === 0 || refusals.has(one.slice(1))) continue;
+      // Who may not write here may still be given what was enabled by somebody else.
+      if ((readIfAlive(file) ?? "").trim().split(" ").includes(one.slice(1))) continue;
+      refusals.set(one.slice(1), `writing '${one}' to ${file} gives ${errnoName(-result)}`);
+    }
   }
+  return refusals;
 }
 
-/** Writes limits into a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
-export function applyLimits(plan: CgroupPlan): string[] {
+/** Changes the limits of a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
+export function updateCgroup(plan: CgroupPlan): string[] {
+  return setLimits(plan, plan.writes, new Map(), false);
+}
+
+/** Limits and, with version 2, the guard of devices. Returns warnings. */
+function setLimits(plan: CgroupPlan, writes: readonly PlannedWrite[], refusals: Refusals, isNew: boolean): string[] {
+  const [only] = plan.directories;
+  if (plan.layout !== "v2" || only === undefined) return writeLimits(writes, refusals);
+  // All files of version 2 lie in one directory. In version 1 they are too few a directory for opening it to pay.
+  using directory = openHost(only.directory, O_RDONLY | O_DIRECTORY);
+  const from = { fd: directory.fd, prefix: `${only.directory}/` };
+  const warnings = writeLimits(writes, refusals, from);
+  if (plan.devicesProgram !== undefined) warnings.push(...guardDevices(directory.fd, plan.devicesProgram, isNew));
+  return warnings;
+}
+
+/** From which open directory files are opened, and what its path is. */
+interface From {
+  readonly fd: number;
+  readonly prefix: string;
+}
+const FROM_ROOT: From = { fd: AT_FDCWD, prefix: "" };
+
+function writeLimits(writes: readonly PlannedWrite[], refusals: Refusals, from = FROM_ROOT): string[] {
   const warnings: string[] = [];
   // Some limits bound each other (memory, and memory with swap): what a raised one refuses is taken after the other.
   const refused: PlannedWrite[] = [];
-  writeEach(plan.writes, (write, result) => {
+  writeEach(from, writes, (write, result) => {
     if (result === -EINVAL) refused.push(write);
-    else report(write, result, warnings);
+    else report(write, result, refusals, warnings);
   });
-  writeEach(refused, (write, result) => report(write, result, warnings));
+  writeEach(from, refused, (write, result) => report(write, result, refusals, warnings));
   return warnings;
 }
 
 /** Writes in order; consecutive writes to one file share its descriptor. `failed` gets `-errno`. */
-function writeEach(writes: readonly PlannedWrite[], failed: (write: PlannedWrite, result: number) => void): void {
+function writeEach(
+  from: From,
+  writes: readonly PlannedWrite[],
+  failed: (write: PlannedWrite, result: number) => void,
+): void {
   let path: string | undefined;
   let fd = -1;
   try {
@@ -131,7 +168,7 @@ function writeEach(writes: readonly PlannedWrite[], failed: (write: PlannedWrite
       if (path !== write.file) {
         if (fd >= 0) attempt("close", fd);
         path = write.file;
-        fd = attempt("openat", AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+        fd = attempt("openat", from.fd, path.slice(from.prefix.length), O_WRONLY | O_CLOEXEC, 0);
       }
       const result = fd < 0 ? fd : writeOnce(fd, write.value);
       if (result < 0) failed(write, result);
@@ -142,7 +179,7 @@ function writeEach(writes: readonly PlannedWrite[], failed: (write: PlannedWrite
 }
 
 /** A write that could not be made: another in its place, nothing, a warning, or a Failure. */
-function report(write: PlannedWrite, result: number, warnings: string[]): void {
+function report(write: PlannedWrite, result: number, refusals: Refusals, warnings: string[]): void {
   let code = result;
   if (code === -ENOENT && write.instead !== undefined) {
     code = tryWrite(write.instead.file, write.instead.value);
@@ -150,9 +187,14 @@ function report(write: PlannedWrite, result: number, warnings: string[]): void {
   }
   if (code === -ENOENT && write.optional === true) return;
   const error = errnoName(-code);
-  const message = `cannot write '${write.value}' to ${write.file}: ${error}`;
-  if (write.asked) throw new Failure(message, { hint: HINTS[error] ?? "leave this limit out" });
-  warnings.push(message);
+  const refusal = code === -ENOENT ? refusals.get(write.controller) : undefined;
+  const message =
+    refusal === undefined
+      ? `cannot write '${write.value}' to ${write.file}: ${error}`
+      : `the '${write.controller}' controller cannot be handed down to the cgroup: ${refusal}`;
+  const hint = refusal === undefined ? HINTS[error] : REFUSAL_HINT;
+  if (write.asked) throw new Failure(message, { hint: hint ?? "leave this limit out" });
+  if (!warnings.includes(message)) warnings.push(message);
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -163,6 +205,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EPERM: "the cgroup above does not allow it, or this user may not",
   ERANGE: "the value is out of the kernel's range",
 };
+
+const REFUSAL_HINT =
+  "a cgroup with processes of its own hands nothing down (EBUSY), and only who owns it may have it do so: move them, or leave the limit out";
 
 /** A cgroup: as planned, or by its path (`"/mycontainer/alpine-c4a2f1"`). */
 export type CgroupReference = CgroupPlan | string;

@@ -9,9 +9,10 @@ import {
   BPF_PROG_TYPE_CGROUP_DEVICE,
   type Instruction,
   loadProgram,
+  programOfCgroup,
 } from "../linux/bpf.ts";
 import { isErrno } from "../linux/error.ts";
-import { O_DIRECTORY, O_RDONLY, openHost, readTextIfThere } from "../linux/hostpath.ts";
+import { readTextIfThere } from "../linux/hostpath.ts";
 import { geteuid } from "../linux/process.ts";
 import type { FullRule } from "./devices.ts";
 
@@ -20,6 +21,8 @@ const [ACCESS_TYPE_AT, MAJOR_AT, MINOR_AT] = [0, 4, 8];
 const TYPE = { b: 1, c: 2 } as const;
 const ACCESS: Readonly<Record<string, number>> = { m: 1, r: 2, w: 4 };
 const ALL_ACCESS = 7;
+/** By which our program is told from one that systemd, say, has attached. */
+const PROGRAM_NAME = "mycontainer_dev";
 
 /** Registers: the result, the context, and what is asked about. */
 const [RESULT, CONTEXT, KIND, WANTED, MAJOR, MINOR] = [0, 1, 2, 3, 4, 5];
@@ -100,14 +103,15 @@ function denying(access: number): Instruction[] {
 }
 
 /**
- * Guards the devices of a cgroup. Returns warnings: an unprivileged user may not do that, and need not, for the devices
+ * Guards the devices of a cgroup; if it was guarded by us before, the new program takes the old one's place in one step:
+ * there is no moment without a guard, nor one with both. Returns warnings: an unprivileged user may not do that, and need not, for the devices
  * that a user namespace can reach are those that the user may use anyway.
  */
-export function guardDevices(directory: string, rules: readonly FullRule[]): string[] {
+export function guardDevices(cgroupFd: number, rules: readonly FullRule[], isNew: boolean): string[] {
   try {
-    using program = loadProgram(BPF_PROG_TYPE_CGROUP_DEVICE, deviceProgram(rules));
-    using cgroup = openHost(directory, O_RDONLY | O_DIRECTORY);
-    attachToCgroup(cgroup.fd, program.fd, BPF_CGROUP_DEVICE);
+    using program = loadProgram(BPF_PROG_TYPE_CGROUP_DEVICE, PROGRAM_NAME, deviceProgram(rules));
+    using before = isNew ? undefined : programOfCgroup(cgroupFd, BPF_CGROUP_DEVICE, PROGRAM_NAME);
+    attachToCgroup(cgroupFd, program.fd, BPF_CGROUP_DEVICE, before?.fd);
     return [];
   } catch (error) {
     if (!isErrno(error)) throw error;

@@ -15,6 +15,8 @@ export interface FullRule {
   readonly access: string;
 }
 
+export const ANY_DEVICE: FullRule = { allow: true, type: "a", major: undefined, minor: undefined, access: "rwm" };
+
 /** What every container may do: make any node, and use the devices of config-linux.md#default-devices. */
 const DEFAULT_ALLOWED: readonly [
   type: "b" | "c",
@@ -80,8 +82,7 @@ export function deviceRules(rules: readonly DeviceRule[]): FullRule[] | "everyth
   }
   if (everything && kept.length === 0) return "everything";
   const defaults = DEFAULT_ALLOWED.map(([type, major, minor, access]) => ({ allow: true, type, major, minor, access }));
-  const all: FullRule = { allow: true, type: "a", major: undefined, minor: undefined, access: "rwm" };
-  return everything ? [all, ...kept, ...defaults] : [...kept, ...defaults];
+  return everything ? [ANY_DEVICE, ...kept, ...defaults] : [...kept, ...defaults];
 }
 
 /** As `devices.allow` takes it: `c 1:3 rwm`. */

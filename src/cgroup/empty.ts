@@ -6,14 +6,14 @@ import { monotonicMs } from "../linux/clock.ts";
 import { errnoName } from "../linux/errno.ts";
 import { attempt } from "../linux/error.ts";
 import { AT_FDCWD, type Handle } from "../linux/fd.ts";
-import { listDirectory } from "../linux/hostpath.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { getpid, openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { awaitEvent } from "./events.ts";
-import { readIfAlive, tryWrite } from "./file.ts";
+import { tryWrite } from "./file.ts";
 import { freezeDirectory, thawDirectory } from "./freeze.ts";
 import { type CgroupLayout, directoryOf, mountpointsOf } from "./layout.ts";
+import { membersOf, nestedIn } from "./members.ts";
 
 /** How long killed processes are waited for: far more than a kernel needs. */
 const TIMEOUT_MS = 10_000;
@@ -64,43 +64,30 @@ function killOneByOne(
     if (monotonicMs() >= deadline) throw new Failure(`processes ${pids.join(", ")} in ${directories[0]} do not end`);
     if (freezer !== undefined) freezeDirectory(freezer, version);
     using stack = new DisposableStack();
-    const killed = killMembers(pids, directories).map((handle) => stack.use(handle));
-    if (freezer !== undefined) thawDirectory(freezer, version);
+    let killed: Handle[] = [];
+    try {
+      killed = killMembers(pids, directories, stack);
+    } finally {
+      if (freezer !== undefined) thawDirectory(freezer, version);
+    }
     for (const pidfd of killed) waitReadable(pidfd.fd, Math.max(0, deadline - monotonicMs()));
   }
 }
 
-/** Kills by descriptor what is still a member after the descriptor was opened: a pid alone may have changed hands. */
-function killMembers(pids: readonly number[], directories: readonly string[]): Handle[] {
+/**
+ * Kills by descriptor what is still a member after the descriptor was opened: a pid alone may have changed hands.
+ * @param stack closes the descriptors
+ */
+function killMembers(pids: readonly number[], directories: readonly string[], stack: DisposableStack): Handle[] {
   const opened: [pid: number, handle: Handle][] = [];
   for (const pid of pids) {
     const handle = openPidfd(pid);
-    if (handle !== undefined) opened.push([pid, handle]);
+    if (handle !== undefined) opened.push([pid, stack.use(handle)]);
   }
   const members = membersOf(directories);
-  return opened.flatMap(([pid, handle]) => {
-    if (members.has(pid)) {
-      sendSignal(handle.fd, SIG.KILL);
-      return [handle];
-    }
-    handle.close();
-    return [];
-  });
-}
-
-function membersOf(directories: readonly string[], pids: Set<number> = new Set()): Set<number> {
-  for (const directory of directories) {
-    for (const line of (readIfAlive(`${directory}/cgroup.procs`) ?? "").split("\n"))
-      if (Number(line) > 0) pids.add(Number(line));
-    membersOf(nestedIn(directory), pids);
-  }
-  return pids;
-}
-
-function nestedIn(directory: string): string[] {
-  return listDirectory(directory)
-    .filter((entry) => entry.isDirectory)
-    .map((entry) => `${directory}/${entry.name}`);
+  const killed = opened.filter(([pid]) => members.has(pid)).map(([, handle]) => handle);
+  for (const handle of killed) sendSignal(handle.fd, SIG.KILL);
+  return killed;
 }
 
 /** Removes the innermost first. A process that has ended is in its cgroup for a moment more, for which there is no event. */

@@ -41,9 +41,14 @@ const V1_CONTROLLERS: ReadonlySet<string> = new Set([
   "rdma",
 ]);
 
+/** Where a mount's own fields end and those of its file system begin, in a line about a cgroup or cgroup2. */
+const SEPARATOR = " - cgroup";
+
 /** Octal escapes of spaces and the like: proc_pid_mountinfo(5). */
 function unescapeField(field: string): string {
-  return field.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return !field.includes("\\")
+    ? field
+    : field.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /** The layout as /proc/PID/mountinfo tells it. Where a controller is mounted more than once, the first mount counts. */
@@ -52,11 +57,12 @@ export function parseMountinfo(
 ): Exclude<CgroupLayout, { kind: "v2" }> | { readonly kind: "v2"; readonly root: string } {
   const controllers: V1Controller[] = [];
   let unified: string | undefined;
-  for (const line of text.split("\n")) {
-    const separator = line.indexOf(" - ");
-    if (separator < 0) continue;
-    const [type, , options = ""] = line.slice(separator + 3).split(" ");
-    const mountpoint = unescapeField(line.split(" ", 5)[4] ?? "");
+  // Of what may be thousands of mounts only ours are taken apart. Blanks within fields are escaped: this is the separator.
+  for (let at = text.indexOf(SEPARATOR); at >= 0; at = text.indexOf(SEPARATOR, at + 1)) {
+    const start = text.lastIndexOf("\n", at) + 1;
+    const end = text.indexOf("\n", at);
+    const [type, , options = ""] = text.slice(at + " - ".length, end < 0 ? text.length : end).split(" ");
+    const mountpoint = unescapeField(text.slice(start, at).split(" ", 5)[4] ?? "");
     if (type === "cgroup2") unified ??= mountpoint;
     if (type !== "cgroup") continue;
     for (const name of options.split(","))

@@ -19,6 +19,19 @@ export function checkCgroupPath(path: string): string {
   return path;
 }
 
+/** Below which a relative path lies, and the cgroup of a container that has none. */
+const PARENT = "/mycontainer";
+
+/**
+ * The cgroup that `linux.cgroupsPath` of a configuration means: an absolute path is below the root of every hierarchy, a
+ * relative one below our own place there (config-linux.md#cgroups-path leaves that to the runtime; the caller's cgroup, as
+ * in runc, would be another one in every hierarchy of version 1). Pure. Throws a Failure.
+ */
+export function resolveCgroupsPath(cgroupsPath: string | undefined, id: string): string {
+  const path = cgroupsPath === undefined || cgroupsPath === "" ? id : cgroupsPath;
+  return checkCgroupPath(path.startsWith("/") ? path : `${PARENT}/${path}`);
+}
+
 /** The cgroups above one, topmost first: `/a/b/c` -> `/a`, `/a/b`. */
 export function ancestorsOf(path: string): string[] {
   const names = path.split("/").slice(1, -1);

@@ -3,7 +3,7 @@
  */
 import { Failure, unreachable } from "../failure.ts";
 import type { Resources } from "../spec/config.ts";
-import { deviceRules, type FullRule } from "./devices.ts";
+import { ANY_DEVICE, deviceRules, type FullRule } from "./devices.ts";
 import { type CgroupLayout, directoryOf } from "./layout.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
 import * as v1 from "./v1.ts";
@@ -22,7 +22,7 @@ export interface CgroupPlan {
   /** Version 2: the files that hand controllers down to the cgroup, from the root on. */
   readonly enable: readonly { readonly file: string; readonly value: string }[];
   readonly writes: readonly PlannedWrite[];
-  /** Version 2: what the program that guards the devices allows; without one, all are. */
+  /** Version 2: what the program that guards the devices allows. Without it a new cgroup has none, and an update keeps it. */
   readonly devicesProgram?: readonly FullRule[];
   readonly warnings: readonly string[];
 }
@@ -67,9 +67,10 @@ export function planCgroup(
 export function planUpdate(layout: CgroupLayout, path: string, resources: Resources): CgroupPlan {
   checkCgroupPath(path);
   if (layout.kind === "v2") {
-    if (resources.devices !== undefined)
-      throw new Failure("the devices of a running container cannot be changed with cgroups version 2");
-    return planLimits(layout, path, v2.convert(resources), []);
+    const plan = planLimits(layout, path, v2.convert(resources), []);
+    if (resources.devices === undefined) return plan;
+    const rules = deviceRules(resources.devices);
+    return { ...plan, devicesProgram: rules === "everything" ? [ANY_DEVICE] : rules };
   }
   const { writes, warnings } = v1.convert(resources);
   const devices = resources.devices === undefined ? [] : v1.convertDevices(resources.devices, true);
@@ -151,14 +152,25 @@ function describe(controller: string): string {
 }
 
 function missingController(layout: CgroupLayout, controller: string): Failure {
-  const offered = controllersOf(layout).filter((name) => name !== CORE);
   return new Failure(
     `a limit was asked for that needs the '${controller}' controller of cgroups, which is not available`,
-    {
-      hint:
-        offered.length === 0
-          ? "no controllers are mounted or delegated here: leave the limit out, or mount /sys/fs/cgroup"
-          : `leave the limit out, or have the controller enabled; there are ${offered.join(", ")}`,
-    },
+    { hint: `leave the limit out, or ${howToHave(layout, controller)}` },
   );
+}
+
+/** What an administrator does about a controller that is missing; half a sentence. */
+function howToHave(layout: CgroupLayout, controller: string): string {
+  const offered = controllersOf(layout).filter((name) => name !== CORE);
+  if (offered.length === 0) return "mount cgroups at /sys/fs/cgroup: no controllers are mounted or delegated here";
+  const have = `(there are ${offered.join(", ")})`;
+  switch (layout.kind) {
+    case "v2":
+      return `have it handed down: 'Delegate=${controller}' in a drop-in of the systemd unit above, or '+${controller}' in cgroup.subtree_control of every cgroup above, or, where it is off, 'cgroup_enable=${controller}' on the kernel's command line ${have}`;
+    case "v1":
+      return `mount it: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller} ${have}`;
+    case "hybrid":
+      return `take it out of the unified hierarchy, whose controllers are not used beside those of version 1, and mount it: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller} ${have}`;
+    default:
+      return unreachable(layout);
+  }
 }

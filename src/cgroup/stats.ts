@@ -3,6 +3,7 @@
  */
 import { numberOf, readIfAlive } from "./file.ts";
 import { detectLayout, directoryOf } from "./layout.ts";
+import { nestedIn } from "./members.ts";
 import { checkCgroupPath } from "./path.ts";
 
 export interface CgroupStats {
@@ -27,7 +28,8 @@ export function readStats(path: string): CgroupStats | undefined {
   return detectLayout().kind === "v2" ? readV2(path) : readV1(path);
 }
 
-function reader(path: string): (controller: string, file: string) => string | undefined {
+/** Reads files of the cgroup at `path`; undefined for what is not there. */
+export function reader(path: string): (controller: string, file: string) => string | undefined {
   const layout = detectLayout();
   return (controller, file) => {
     const directory = directoryOf(layout, controller, path);
@@ -95,9 +97,23 @@ export function sumServiceBytes(text: string): Pick<CgroupStats, "ioReadBytes" |
   return { ioReadBytes, ioWriteBytes };
 }
 
-/** How many processes of the cgroup at `path` the kernel killed for want of memory; 0 if it is not there. */
+/**
+ * How many processes of the cgroup at `path`, and of cgroups nested in it, the kernel killed for want of memory; 0 if it is
+ * not there. Version 1 counts a process in its own cgroup alone; version 2 in those above too, but not if the host has
+ * mounted it with `memory_localevents`.
+ */
 export function oomKills(path: string): number {
-  const text = reader(checkCgroupPath(path));
-  const file = detectLayout().kind === "v2" ? "memory.events" : "memory.oom_control";
-  return numberOf(text("memory", file), "oom_kill") ?? 0;
+  const layout = detectLayout();
+  const directory = directoryOf(layout, "memory", checkCgroupPath(path));
+  if (directory === undefined) return 0;
+  return layout.kind === "v2" ? (countIn(`${directory}/memory.events`) ?? 0) : sumOfTree(directory);
+}
+
+function countIn(file: string): number | undefined {
+  return numberOf(readIfAlive(file), "oom_kill");
+}
+
+function sumOfTree(directory: string): number {
+  const own = countIn(`${directory}/memory.oom_control`);
+  return own === undefined ? 0 : nestedIn(directory).reduce((sum, nested) => sum + sumOfTree(nested), own);
 }

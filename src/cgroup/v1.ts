@@ -5,7 +5,17 @@
 import { Failure } from "../failure.ts";
 import type { BlockIoLimits, CpuLimits, DeviceRate, DeviceRule, MemoryLimits, Resources } from "../spec/config.ts";
 import { deviceRules, formatRule } from "./devices.ts";
-import { type AskedFor, type Conversion, hugepageLimits, isSet, rdmaLines, Writes } from "./write.ts";
+import {
+  type AskedFor,
+  type Conversion,
+  checkMemory,
+  DEFAULT_PERIOD_US,
+  hugepageLimits,
+  isSet,
+  rdmaLines,
+  swappinessOf,
+  Writes,
+} from "./write.ts";
 
 /** Pure. In the order in which the kernel takes them. Throws a Failure at what version 1 cannot do. */
 export function convert(resources: Resources, askedFor: AskedFor = () => true): Conversion {
@@ -32,8 +42,9 @@ export function convert(resources: Resources, askedFor: AskedFor = () => true): 
 /** The rules of devices: nothing, then what is allowed. Pure. */
 export function convertDevices(rules: readonly DeviceRule[], asked: boolean): Conversion["writes"] {
   const all = deviceRules(rules);
-  if (all === "everything") return [];
   const write = (file: string, value: string) => ({ controller: "devices", file, value, asked });
+  // A new cgroup has the rules of the one above it: that is all that it may have.
+  if (all === "everything") return [{ ...write("devices.allow", "a"), initial: true, optional: true }];
   return [
     write("devices.deny", "a"),
     ...all.map((rule) => write(rule.allow ? "devices.allow" : "devices.deny", formatRule(rule))),
@@ -45,19 +56,17 @@ function unlimited<T extends number | bigint>(limit: T | undefined): T | "max" |
 }
 
 function memory(out: Writes, limits: MemoryLimits): void {
+  checkMemory(limits);
   // The sum of memory and swap cannot be below memory: the larger one goes last.
   out.limit("memory", "memory.limit_in_bytes", limits.limit);
   const noLimit = limits.limit !== undefined && BigInt(limits.limit) === -1n;
-  if (isSet(limits.swap)) out.add("memory", "memory.memsw.limit_in_bytes", `${limits.swap}`);
+  if (isSet(limits.swap)) out.addSwap("memory.memsw.limit_in_bytes", `${limits.swap}`);
   else if (noLimit) out.add("memory", "memory.memsw.limit_in_bytes", "-1", { optional: true });
   out.limit("memory", "memory.soft_limit_in_bytes", limits.reservation);
   out.limit("memory", "memory.kmem.tcp.limit_in_bytes", limits.kernelTCP);
   // 0 is a value here: no swapping as long as there is another way.
-  if (limits.swappiness !== undefined) {
-    if (limits.swappiness < 0 || limits.swappiness > 100)
-      throw new Failure(`memory swappiness ${limits.swappiness} is not between 0 and 100`);
-    out.add("memory", "memory.swappiness", `${limits.swappiness}`);
-  }
+  const swappiness = swappinessOf(limits);
+  if (swappiness !== undefined) out.add("memory", "memory.swappiness", `${swappiness}`);
   if (limits.disableOOMKiller === true) out.add("memory", "memory.oom_control", "1");
   if (isSet(limits.kernel)) out.warnings.push("the limit of kernel memory is ignored: kernels no longer have one");
 }
@@ -65,7 +74,13 @@ function memory(out: Writes, limits: MemoryLimits): void {
 function cpu(out: Writes, limits: CpuLimits): void {
   out.limit("cpu", "cpu.shares", limits.shares);
   // The quota is checked against the period: the period goes first. A burst is at most the quota.
-  out.limit("cpu", "cpu.cfs_period_us", limits.period);
+  if (isSet(limits.period))
+    out.add(
+      "cpu",
+      "cpu.cfs_period_us",
+      `${limits.period}`,
+      limits.period === DEFAULT_PERIOD_US ? { initial: true } : {},
+    );
   out.limit("cpu", "cpu.cfs_quota_us", limits.quota);
   out.limit("cpu", "cpu.cfs_burst_us", limits.burst);
   out.limit("cpu", "cpu.rt_period_us", limits.realtimePeriod);

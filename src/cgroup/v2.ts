@@ -4,9 +4,18 @@
  */
 import { Failure } from "../failure.ts";
 import type { BlockIoLimits, CpuLimits, Int64, MemoryLimits, Resources } from "../spec/config.ts";
-import { type AskedFor, type Conversion, hugepageLimits, isSet, rdmaLines, Writes } from "./write.ts";
+import {
+  type AskedFor,
+  type Conversion,
+  checkMemory,
+  DEFAULT_PERIOD_US,
+  hugepageLimits,
+  isSet,
+  rdmaLines,
+  swappinessOf,
+  Writes,
+} from "./write.ts";
 
-const DEFAULT_PERIOD_US = 100_000;
 const [MIN_SHARES, MAX_SHARES] = [2, 262_144];
 const [MIN_WEIGHT, MAX_WEIGHT] = [1, 10_000];
 const [MIN_BLKIO_WEIGHT, MAX_BLKIO_WEIGHT] = [10, 1000];
@@ -33,7 +42,7 @@ export function convert(resources: Resources, askedFor: AskedFor = () => true): 
 
 /**
  * `cpu.shares` (2 to 262144, default 1024) as `cpu.weight` (1 to 10000, default 100). The curve goes through the ends
- * and through both defaults, as in runc since 1.4 and crun since 1.23; the straight line that was used before gave a
+ * and through both defaults, as in runc since 1.3.2 and crun since 1.23; the straight line that was used before gave a
  * container with default shares less than half of the default weight.
  */
 export function weightOfShares(shares: number): number {
@@ -56,10 +65,7 @@ export function swapOf(limit: Int64 | undefined, sum: Int64 | undefined): Int64 
   if (memoryAndSwap === 0n) return memoryLimit === -1n ? "max" : undefined;
   if (memoryLimit <= 0n)
     throw new Failure("a limit of memory and swap needs a limit of memory", { hint: "set the limit of memory too" });
-  if (memoryAndSwap < memoryLimit)
-    throw new Failure(`the limit of memory and swap (${memoryAndSwap}) is below that of memory (${memoryLimit})`, {
-      hint: "it is the sum of both: to have no swap, make it the same as the limit of memory",
-    });
+  checkMemory({ limit: memoryLimit, swap: memoryAndSwap });
   return memoryAndSwap - memoryLimit;
 }
 
@@ -68,15 +74,17 @@ function orMax<T extends Int64>(limit: T | undefined): T | "max" | undefined {
 }
 
 function memory(out: Writes, limits: MemoryLimits): void {
+  checkMemory(limits);
   const swap = swapOf(limits.limit, limits.swap);
   // 0 is a value here: no swap at all.
-  if (isSet(limits.swap) && swap !== undefined) out.add("memory", "memory.swap.max", `${swap}`);
+  if (isSet(limits.swap) && swap !== undefined) out.addSwap("memory.swap.max", `${swap}`);
   else if (swap !== undefined) out.add("memory", "memory.swap.max", `${swap}`, { optional: true });
   out.limit("memory", "memory.max", orMax(limits.limit));
   out.limit("memory", "memory.low", orMax(limits.reservation));
   if (limits.disableOOMKiller === true)
     throw new Failure("the OOM killer cannot be disabled with cgroups version 2", { hint: "leave that setting out" });
-  if (limits.swappiness !== undefined) out.warnings.push("memory swappiness is ignored: cgroups version 2 have none");
+  if (swappinessOf(limits) !== undefined)
+    out.warnings.push("memory swappiness is ignored: cgroups version 2 have none");
   if (isSet(limits.kernel) || isSet(limits.kernelTCP))
     out.warnings.push("the limit of kernel memory is ignored: cgroups version 2 count it as memory");
 }

@@ -3,6 +3,7 @@
  * nothing there: `--dry-run` ends here.
  */
 import { detectLayout } from "../cgroup/layout.ts";
+import { resolveCgroupsPath } from "../cgroup/path.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import type { ResolvedImage } from "../image/resolve.ts";
 import type { HostRange } from "../isolation/idmap.ts";
@@ -79,10 +80,11 @@ export function design(ground: Ground): Design {
     networkFiles: containerPaths(root, shared.network?.id ?? id),
     ...(idMap === undefined ? {} : { idMap }),
   });
-  const cgroupPath = spec.linux?.cgroupsPath ?? `/mycontainer/${id}`;
+  const cgroupPath = resolveCgroupsPath(spec.linux?.cgroupsPath, id);
   const asked = askedLimits(options);
   const cgroup = planCgroup(detectLayout(), cgroupPath, spec.linux?.resources ?? {}, {
-    askedFor: (controller) => asked.has(controller),
+    askedFor: (controller, limit) =>
+      limit === "swap" ? options.limits.memorySwapBytes !== undefined : asked.has(controller),
   });
   const namespaces = spec.linux?.namespaces ?? [];
   checkSysctls(

@@ -204,41 +204,46 @@ export class ContainerRoot implements Disposable {
     if (step.uid !== 0 || step.gid !== 0) call("fchownat", step.path, made.fd, "", step.uid, step.gid, AT_EMPTY_PATH);
   }
 
-  /** A detached, empty, read-only tmpfs: what masks directories. It also holds a null device of our own. */
+  /**
+   * A detached, empty, read-only tmpfs: what masks a directory. One serves for all, where a detached mount can be copied
+   * (kernels since 6.15); else each mask is one of its own.
+   */
   #emptyDirectory(): Handle {
-    if (this.#cover !== undefined) return this.#cover;
-    using context = openFilesystem("tmpfs");
-    for (const option of ["size=0", "mode=555", "nr_inodes=2"]) {
-      const [key = "", value = ""] = option.split("=");
-      setOption(context.fd, key, value);
+    if (this.#cover === undefined) this.#cover = newEmptyDirectory();
+    try {
+      return cloneTree(this.#cover.fd, "", { recursive: false });
+    } catch (error) {
+      if (!isErrno(error, "EINVAL")) throw error;
+      return newEmptyDirectory();
     }
-    this.#cover = createDetached(context.fd, "tmpfs for masks", ATTR.rdonly | ATTR.nosuid | ATTR.nodev | ATTR.noexec);
-    return this.#cover;
   }
 
-  /** A detached mount of the null device: the container's own, if that is what its /dev/null is; else a new one. */
   #nullDevice(): Handle {
     this.#null ??= this.#findNullDevice();
     return cloneTree(this.#null.fd, "", { recursive: false });
   }
 
+  /**
+   * The null device: the container's own, if that is what its /dev/null is (CVE-2025-31133), else the host's, which is still to
+   * be seen here.
+   */
   #findNullDevice(): Handle {
-    using own = openInRootIfThere(this.#rootFd, "/dev/null", O_PATH | O_NOFOLLOW);
-    if (own !== undefined && isNullDevice(own.fd)) return cloneTree(own.fd, "", { recursive: false });
-    using context = openFilesystem("tmpfs");
-    setOption(context.fd, "mode", "755");
-    using fresh = createDetached(context.fd, "tmpfs for the null device", ATTR.nosuid | ATTR.noexec);
-    makeNode(fresh.fd, "null", S_IFCHR, 0o666, NULL_DEVICE.major, NULL_DEVICE.minor);
-    using made = openEntry(fresh.fd, "null", O_PATH);
-    if (!isNullDevice(made.fd)) throw new Error("the null device that was made is none");
-    return cloneTree(made.fd, "", { recursive: false });
+    const own = openInRootIfThere(this.#rootFd, "/dev/null", O_PATH | O_NOFOLLOW);
+    if (own !== undefined && isNullDevice(own.fd)) return own;
+    own?.close();
+    const host = openEntry(AT_FDCWD, "/dev/null", O_PATH);
+    if (isNullDevice(host.fd)) return host;
+    host.close();
+    throw new Failure("/dev/null of the host is not the null device", {
+      hint: "make it anew: mknod -m 666 /dev/null c 1 3",
+    });
   }
 
   #mask(path: string): void {
     using target = openInRootIfThere(this.#rootFd, path, O_PATH);
     if (target === undefined) return;
     const isDirectory = statusOfFd(target.fd, path).type === "directory";
-    using cover = isDirectory ? cloneTree(this.#emptyDirectory().fd, "", { recursive: false }) : this.#nullDevice();
+    using cover = isDirectory ? this.#emptyDirectory() : this.#nullDevice();
     this.#attach(cover, target, path);
   }
 
@@ -263,6 +268,14 @@ export class ContainerRoot implements Disposable {
     using mount = cloneTree(pty.slave.fd, "", { recursive: false });
     this.#attach(mount, target, "/dev/console");
   }
+}
+
+function newEmptyDirectory(): Handle {
+  using context = openFilesystem("tmpfs");
+  setOption(context.fd, "size", "0");
+  setOption(context.fd, "mode", "555");
+  setOption(context.fd, "nr_inodes", "2");
+  return createDetached(context.fd, "tmpfs for masks", ATTR.rdonly | ATTR.nosuid | ATTR.nodev | ATTR.noexec);
 }
 
 function isNullDevice(fd: number): boolean {

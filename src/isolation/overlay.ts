@@ -80,17 +80,17 @@ function openByOption(overlay: Overlay, lower: string): Handle {
   return finish(context, overlay);
 }
 
-/** One option a layer; undefined where the kernel does not know it (before 6.7). */
+/** One option a layer; undefined where the kernel does not know it (before 6.7; before 6.5 only the end tells). */
 function openByAppending(overlay: Overlay): Handle | undefined {
   using context = openFilesystem("overlay");
   setOption(context.fd, "source", "overlay");
   try {
     for (const layer of overlay.layers) setOption(context.fd, "lowerdir+", layer);
+    return finish(context, overlay);
   } catch (error) {
     if (isErrno(error, "EINVAL")) return undefined;
     throw error;
   }
-  return finish(context, overlay);
 }
 
 function openMapped(overlay: Overlay, lowerMounts: readonly Handle[]): Handle {

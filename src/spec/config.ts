@@ -166,7 +166,8 @@ export interface MemoryLimits {
   swap?: Int64;
   kernel?: Int64;
   kernelTCP?: Int64;
-  swappiness?: number;
+  /** 0 to 100; -1, also as 64 bits without a sign, is "not set". */
+  swappiness?: Int64;
   disableOOMKiller?: boolean;
   useHierarchy?: boolean;
   checkBeforeUpdate?: boolean;

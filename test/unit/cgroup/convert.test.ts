@@ -83,9 +83,8 @@ test("version 1: no limit is -1, of processes max", () => {
   ]);
 });
 
-test("version 1: unified resources are refused, and so is an impossible swappiness", () => {
+test("version 1: unified resources are refused", () => {
   assert.throws(() => v1.convert({ unified: { "memory.high": "1" } }), Failure);
-  assert.throws(() => v1.convert({ memory: { swappiness: 101 } }), Failure);
 });
 
 test("version 2: a whole configuration", () => {
@@ -194,6 +193,53 @@ test("devices of version 1 are denied first, then allowed, the usual ones last",
   );
 });
 
-test("where all devices are allowed nothing is written", () => {
-  assert.deepEqual(v1.convertDevices([{ allow: true, access: "rwm" }], true), []);
+test("that all devices are allowed is not written into a new cgroup, which has no rules of its own yet", () => {
+  const [write, ...others] = v1.convertDevices([{ allow: true, access: "rwm" }], true);
+  assert.equal(`${write?.file} ${write?.value}`, "devices.allow a");
+  assert.equal(write?.initial, true);
+  assert.deepEqual(others, []);
+});
+
+for (const [name, convert] of both) {
+  test(`${name}: less memory with swap than without is refused`, () => {
+    assert.throws(() => convert({ memory: { limit: 4096, swap: 4095 } }), /below that of memory/);
+  });
+
+  test(`${name}: a swappiness that Go programs write for "not set" is not set`, () => {
+    for (const swappiness of [-1, 2n ** 64n - 1n])
+      assert.deepEqual(convert({ memory: { swappiness } }), convert({ memory: {} }));
+    assert.throws(() => convert({ memory: { swappiness: 101 } }), Failure);
+  });
+
+  test(`${name}: a limit of swap that only follows from that of memory was not asked for`, () => {
+    const { writes } = convert({ memory: { limit: 4096, swap: 8192 } }, (_, limit) => limit !== "swap");
+    const asked = writes.map(({ file, asked }) => [/swap|memsw/.test(file), asked]);
+    assert.deepEqual(asked.sort(), [
+      [false, true],
+      [true, false],
+    ]);
+  });
+
+  test(`${name}: huge numbers, and any limit of memory and swap, keep every digit`, () => {
+    const bytes = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n });
+    fc.assert(
+      fc.property(bytes, bytes, (one, other) => {
+        const [limit, swap] = one < other ? [one, other] : [other, one];
+        const { writes } = convert({ memory: { limit, swap } });
+        const values = writes.map(({ value }) => BigInt(value));
+        assert.deepEqual(new Set(values), new Set([limit, name === "version 1" ? swap : swap - limit]));
+      }),
+    );
+  });
+}
+
+test("version 1: only the kernel's own period is one that a new cgroup has", () => {
+  const initial = (period: number) => v1.convert({ cpu: { period } }).writes[0]?.initial;
+  assert.equal(initial(100_000), true);
+  assert.equal(initial(50_000), undefined);
+});
+
+// https://github.com/opencontainers/runc/issues/4896
+test("shares become the weights that runc gives", () => {
+  assert.equal(v2.weightOfShares(2000), 170);
 });

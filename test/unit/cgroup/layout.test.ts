@@ -50,3 +50,47 @@ test("of several mounts of a controller the first counts", () => {
 test("escaped characters of a mount point are understood", () => {
   assert.deepEqual(parseMountinfo(line("/a\\040b\\134", "cgroup2", "rw")), { kind: "v2", root: "/a b\\" });
 });
+
+// As systemd 245 mounts them (Ubuntu 20.04), among mounts that only look alike.
+const UBUNTU_20_04 = `25 31 0:23 / /sys rw,nosuid,nodev,noexec,relatime shared:7 - sysfs sysfs rw
+31 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw,errors=remount-ro
+34 25 0:29 / /sys/fs/cgroup ro,nosuid,nodev,noexec shared:9 - tmpfs tmpfs ro,mode=755
+35 34 0:30 / /sys/fs/cgroup/unified rw,nosuid,nodev,noexec,relatime shared:10 - cgroup2 cgroup2 rw,nsdelegate
+36 34 0:31 / /sys/fs/cgroup/systemd rw,nosuid,nodev,noexec,relatime shared:11 - cgroup cgroup rw,xattr,name=systemd
+40 34 0:35 / /sys/fs/cgroup/net_cls,net_prio rw,nosuid,nodev,noexec,relatime shared:16 - cgroup cgroup rw,net_cls,net_prio
+43 34 0:38 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid,nodev,noexec,relatime shared:19 - cgroup cgroup rw,cpu,cpuacct
+44 34 0:39 / /sys/fs/cgroup/memory rw,nosuid,nodev,noexec,relatime shared:20 - cgroup cgroup rw,memory
+99 31 0:44 / /mnt/a\\040-\\040cgroup rw,relatime shared:40 - tmpfs cgroup\\040pids rw,size=4k
+`;
+
+test("a hybrid machine of systemd's is understood", () => {
+  const layout = parseMountinfo(UBUNTU_20_04);
+  assert.ok(layout.kind === "hybrid");
+  assert.equal(layout.unified, "/sys/fs/cgroup/unified");
+  assert.deepEqual(
+    layout.controllers.map(({ name, mountpoint }) => `${name} ${mountpoint.slice("/sys/fs/cgroup/".length)}`),
+    [
+      "net_cls net_cls,net_prio",
+      "net_prio net_cls,net_prio",
+      "cpu cpu,cpuacct",
+      "cpuacct cpu,cpuacct",
+      "memory memory",
+    ],
+  );
+});
+
+test("a pure version 2 machine, and a container on a version 1 machine, are understood", () => {
+  const fedora =
+    "28 24 0:25 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:4 - cgroup2 cgroup2 rw,seclabel,nsdelegate,memory_recursiveprot\n";
+  assert.deepEqual(parseMountinfo(fedora), { kind: "v2", root: "/sys/fs/cgroup" });
+  const container = "712 711 0:39 /docker/8f0c /sys/fs/cgroup/memory ro,relatime master:20 - cgroup cgroup rw,memory\n";
+  assert.deepEqual(parseMountinfo(container), {
+    kind: "v1",
+    controllers: [{ name: "memory", mountpoint: "/sys/fs/cgroup/memory" }],
+  });
+});
+
+test("text that is no mountinfo has no cgroups", () => {
+  for (const text of ["", "\n", " - cgroup", " - cgroup2", "- cgroup cgroup rw,memory"])
+    assert.doesNotThrow(() => parseMountinfo(text));
+});

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import type { CgroupLayout } from "../../../src/cgroup/layout.ts";
-import { ancestorsOf, checkCgroupPath } from "../../../src/cgroup/path.ts";
+import { ancestorsOf, checkCgroupPath, resolveCgroupsPath } from "../../../src/cgroup/path.ts";
 import { planCgroup, planUpdate } from "../../../src/cgroup/plan.ts";
 import { Failure } from "../../../src/failure.ts";
+import type { Resources } from "../../../src/spec/config.ts";
 
 const root = "/sys/fs/cgroup";
 const v1: CgroupLayout = {
@@ -30,13 +32,22 @@ test("version 1: one directory a hierarchy, cpuset only where it is limited", ()
       { controllers: ["devices"], directory: `${root}/devices/mycontainer/x` },
     ],
     enable: [],
-    writes: [],
+    writes: [
+      {
+        controller: "devices",
+        file: `${root}/devices/mycontainer/x/devices.allow`,
+        value: "a",
+        asked: true,
+        initial: true,
+        optional: true,
+      },
+    ],
     warnings: [],
   });
   const limited = planCgroup(v1, "/mycontainer/x", { ...everything, cpu: { cpus: "0" } });
   assert.ok(limited.directories.some(({ directory }) => directory === `${root}/cpuset/mycontainer/x`));
   assert.deepEqual(
-    limited.writes.map(({ file, value }) => `${file} ${value}`),
+    limited.writes.filter(({ initial }) => initial !== true).map(({ file, value }) => `${file} ${value}`),
     [`${root}/cpuset/mycontainer/x/cpuset.cpus 0`],
   );
 });
@@ -62,7 +73,7 @@ test("a limit that was asked for and whose controller is missing is an error tha
 
 test("a default limit whose controller is missing is a warning", () => {
   const plan = planCgroup(v1, "/x", { ...everything, pids: { limit: 5 } }, { askedFor: () => false });
-  assert.equal(plan.writes.length, 0);
+  assert.ok(plan.writes.every(({ controller }) => controller !== "pids"));
   assert.deepEqual(plan.warnings, ["the number of processes is not limited: this host has no 'pids' controller"]);
 });
 
@@ -91,6 +102,69 @@ test("an update touches nothing but what it names", () => {
     [`${root}/x/memory.max`],
   );
   assert.deepEqual(planUpdate(v1, "/x", {}).writes, []);
+});
+
+test("an update replaces the program that guards devices, also by one that allows all", () => {
+  assert.ok((planUpdate(v2, "/x", { devices: [] }).devicesProgram?.length ?? 0) > 1);
+  assert.deepEqual(planUpdate(v2, "/x", everything).devicesProgram, [
+    { allow: true, type: "a", major: undefined, minor: undefined, access: "rwm" },
+  ]);
+});
+
+test("a missing controller comes with what an administrator can do, on each layout", () => {
+  const hybrid: CgroupLayout = { kind: "hybrid", controllers: v1.controllers, unified: `${root}/unified` };
+  const hintOf = (layout: CgroupLayout) => {
+    try {
+      planCgroup(layout, "/x", { rdma: { mlx5_0: { hcaHandles: 1 } } });
+    } catch (error) {
+      return error instanceof Failure ? error.hint : undefined;
+    }
+    return undefined;
+  };
+  assert.match(hintOf(v1) ?? "", /mount -t cgroup -o rdma/);
+  assert.match(hintOf(v2) ?? "", /Delegate=rdma/);
+  assert.match(hintOf(hybrid) ?? "", /unified hierarchy/);
+  assert.match(hintOf({ ...v2, available: [] }) ?? "", /no controllers/);
+});
+
+const ordinary: Resources = {
+  memory: { limit: 512 * 2 ** 20, swap: 2 ** 30 },
+  cpu: { quota: 50_000, period: 100_000, shares: 512 },
+  pids: { limit: 2048 },
+  devices: [
+    { allow: false, access: "rwm" },
+    { allow: true, type: "c", major: 10, minor: 229, access: "rw" },
+  ],
+};
+const all = ["blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "memory", "pids"];
+const layouts: Record<string, CgroupLayout> = {
+  v1: { kind: "v1", controllers: all.map((name) => ({ name, mountpoint: `${root}/${name}` })) },
+  v2: { kind: "v2", root, available: ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc"] },
+};
+
+// `UPDATE_GOLDEN=1 npm run test:unit` writes these files anew.
+for (const [name, layout] of Object.entries(layouts))
+  test(`the whole plan of an ordinary container is as in golden/plan-${name}.json`, () => {
+    const plan = `${JSON.stringify(planCgroup(layout, "/mycontainer/alpine-c4a2f1", ordinary), null, 2)}\n`;
+    const golden = new URL(`./golden/plan-${name}.json`, import.meta.url);
+    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(golden, plan);
+    assert.equal(plan, readFileSync(golden, "utf8"));
+  });
+
+test("a hybrid layout is planned as version 1: nothing is made in its unified hierarchy", () => {
+  const { v1: pure } = layouts;
+  assert.ok(pure?.kind === "v1");
+  const hybrid: CgroupLayout = { ...pure, kind: "hybrid", unified: `${root}/unified` };
+  assert.deepEqual(planCgroup(hybrid, "/x", ordinary), { ...planCgroup(pure, "/x", ordinary), layout: "hybrid" });
+});
+
+test("a relative path lies below our own place, an absolute one below the root; none is the container's name", () => {
+  assert.equal(resolveCgroupsPath("a/b", "id"), "/mycontainer/a/b");
+  assert.equal(resolveCgroupsPath("/a/b", "id"), "/a/b");
+  assert.equal(resolveCgroupsPath(undefined, "id"), "/mycontainer/id");
+  assert.equal(resolveCgroupsPath("", "id"), "/mycontainer/id");
+  for (const path of ["..", "../x", "a/../../x", "/../x", "a//b", "/"])
+    assert.throws(() => resolveCgroupsPath(path, "id"), Failure);
 });
 
 test("a plan is plain data", () => {

@@ -17,7 +17,7 @@ max"
 
 call run --rm --cpuset-cpus 1 --cpu-shares 2048 busybox cat /sys/fs/cgroup/cpuset.cpus.effective /sys/fs/cgroup/cpu.weight
 is "a set of processors holds and shares become a weight" 0 "1
-79"
+174"
 
 call run --rm --memory 32m busybox dd if=/dev/zero of=/dev/null bs=128M count=1
 has "more memory than the limit ends in status 137 and words of memory" 137 "memory ran out|out of memory"
