@@ -24,6 +24,8 @@ const LIMITS = {
 /** Exit statuses: native/codec/src/failure.rs. */
 const STATUS = { notAnArchive: 3, malformed: 4, system: 5, full: 6, mismatch: 7, tooLarge: 8 } as const;
 
+const AGAIN = "make or copy it again";
+
 export interface Sums {
   /** Of the bytes as they came. */
   readonly digest: string;
@@ -85,9 +87,9 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
     case STATUS.notAnArchive:
       throw new Failure(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
     case STATUS.malformed:
-      throw new Failure(`${about} is damaged: ${complaint}`, { hint: "make or copy it again" });
+      throw new Failure(`${about} is damaged: ${complaint}`, { hint: AGAIN });
     case STATUS.mismatch:
-      throw new Failure(`${about} is not what it should be: ${complaint}`, { hint: "make or copy it again" });
+      throw new Failure(`${about} is not what it should be: ${complaint}`, { hint: AGAIN });
     case STATUS.tooLarge:
       throw new Failure(`${about} is refused: ${complaint}`);
     case STATUS.full:
@@ -111,7 +113,8 @@ export function unpackLayer(archive: Handle, directory: string, expected: Expect
   ];
   if (expected.digest !== undefined) options.push("--digest", hexOf(expected.digest));
   if (expected.sizeBytes !== undefined) options.push("--size", `${expected.sizeBytes}`);
-  const wanted = "the archive of a root file system is expected, as 'tar -c' makes it";
+  const wanted =
+    expected.digest === undefined ? "the archive of a root file system is expected, as 'tar -c' makes it" : AGAIN;
   return answerOf(ask("unpack", options, directory, archive), about, "archive", wanted) as UnpackedLayer;
 }
 
