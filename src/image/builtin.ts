@@ -6,7 +6,7 @@ import { Failure } from "../failure.ts";
 import { statusOf } from "../linux/hostpath.ts";
 import { importArchive } from "./import.ts";
 import { besideExecutable } from "./program.ts";
-import { BUILT_IN } from "./resolve.ts";
+import { BUILT_IN } from "./reference.ts";
 
 const CONFIG = {
   Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],

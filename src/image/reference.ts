@@ -3,6 +3,9 @@
  */
 import { Failure } from "../failure.ts";
 
+/** The image that is made when this program is built. */
+export const BUILT_IN = "docker.io/library/busybox:latest";
+
 /** A name in full: the domain is always there. */
 export interface Reference {
   readonly domain: string;

@@ -4,11 +4,8 @@
 import { Failure } from "../failure.ts";
 import { exists, listDirectory } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
-import { baseNameOf, familiarName, fullName, parseReference, type Reference } from "./reference.ts";
+import { BUILT_IN, baseNameOf, familiarName, fullName, parseReference, type Reference } from "./reference.ts";
 import { type ImageRecord, listRecords, readRecord, recordFile, storePaths } from "./store.ts";
-
-/** The image that is made when this program is built. */
-export const BUILT_IN = "docker.io/library/busybox:latest";
 
 export interface ResolvedImage {
   /** As it was asked for. */

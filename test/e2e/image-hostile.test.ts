@@ -205,9 +205,9 @@ storeTest("too much of anything is refused", async (store) => {
   await refused(store, tar({ name: "x", pax: { path: `${"a".repeat(200)}/`.repeat(30) } }), /too long/);
 });
 
-storeTest("a million entries are refused, or unpacked within reason", async (store) => {
-  const one = tarEntry({ name: "x", data: "" });
+storeTest("more than a million entries are refused", async (store) => {
+  const one = tarEntry(dir("d"));
   const many = Buffer.concat([...Array.from({ length: 1000 }, () => one)]);
   const archive = gzipSync(Buffer.concat([...Array.from({ length: 1001 }, () => many), TAR_END]), { level: 1 });
-  await refused(store, archive, /more than 1000000 entries/);
+  await refused(store, archive, /more than 1000000 entries/, { timeoutMs: 240_000 });
 });

@@ -107,8 +107,8 @@ export function storeTest(name: string, body: (store: ImageStore, t: TestContext
 }
 
 /** An import that has to fail: exit status 125, one line that matches, and nothing in the store. */
-export async function refused(store: ImageStore, archive: Buffer, reason: RegExp): Promise<void> {
-  const { status, stderr } = await store.call(["import", store.file(archive), "hostile"]);
+export async function refused(store: ImageStore, archive: Buffer, reason: RegExp, options?: Options): Promise<void> {
+  const { status, stderr } = await store.call(["import", store.file(archive), "hostile"], options);
   assert.equal(status, 125, stderr);
   assert.match(stderr, /^mycontainer: [^\n]*\n$/);
   assert.match(stderr, reason);

@@ -5,6 +5,7 @@
 //! without network and without privileges that it does not need. It decides nothing about containers.
 
 mod archive;
+mod attributes;
 mod failure;
 mod json;
 mod path;

@@ -6,6 +6,7 @@
 //! what depends on lower layers (directories that the archive needs and does not have) is told, not done.
 
 use crate::archive::{Archive, Entry, Type};
+use crate::attributes;
 use crate::failure::{Failure, Result, Shown, malformed, system, too_large};
 use crate::sys;
 use crate::{path, sparse};
@@ -16,7 +17,6 @@ use std::os::fd::OwnedFd;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-const XATTR_VALUE_LIMIT_BYTES: usize = 65536;
 const IMPLIED_MODE: u32 = 0o755;
 const PRIVATE_MODE: u32 = 0o600;
 const TOLD_LIMIT_BYTES: usize = 8 << 20;
@@ -290,7 +290,7 @@ impl Target<'_> {
         } else {
             self.copy(archive, &mut file, entry.size, &entry.path)?;
         }
-        self.file_attributes(entry, &file.into())
+        attributes::of_file(entry, &file.into(), &mut self.done.dropped_xattrs)
     }
 
     fn copy(
@@ -313,15 +313,6 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Owner first: changing it takes set-id bits and capabilities away.
-    fn file_attributes(&mut self, entry: &Entry, file: &OwnedFd) -> Result<()> {
-        let failed = |error: io::Error| system("set attributes of", &entry.path, &error);
-        sys::change_owner(file, entry.uid, entry.gid).map_err(failed)?;
-        self.set_xattrs(entry, Some(file))?;
-        sys::change_mode(file, entry.mode).map_err(failed)?;
-        sys::set_times(file, &times(entry)).map_err(failed)
-    }
-
     fn directory_attributes(&mut self, entry: &Entry, path: &[u8]) -> Result<()> {
         let (directory, name) = path::split(path);
         let opened = if name.is_empty() {
@@ -331,9 +322,10 @@ impl Target<'_> {
                 .and_then(|parent| sys::open_at(&parent, name, libc::O_DIRECTORY, 0))
         };
         let directory = opened.map_err(|error| system("open", path, &error))?;
-        self.file_attributes(entry, &directory)?;
+        attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
         self.done.implied.remove(path);
-        self.directories.push((path.to_vec(), times(entry)));
+        self.directories
+            .push((path.to_vec(), attributes::times(entry)));
         Ok(())
     }
 
@@ -344,53 +336,19 @@ impl Target<'_> {
         path: &[u8],
         name: &[u8],
     ) -> Result<()> {
-        let failed = |error: io::Error| system("set attributes of", path, &error);
         match entry.kind {
             // It is another name of a file that has its attributes.
             Type::HardLink => Ok(()),
             Type::Directory => {
                 let directory = sys::open_at(parent, name, libc::O_DIRECTORY, 0)
                     .map_err(|error| system("open", path, &error))?;
-                self.file_attributes(entry, &directory)?;
-                self.directories.push((path.to_vec(), times(entry)));
+                attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
+                self.directories
+                    .push((path.to_vec(), attributes::times(entry)));
                 Ok(())
             }
-            _ => {
-                sys::change_owner_at(parent, name, entry.uid, entry.gid).map_err(failed)?;
-                if entry.kind != Type::Symlink {
-                    sys::change_mode_at(parent, name, entry.mode).map_err(failed)?;
-                }
-                self.set_xattrs(entry, None)?;
-                sys::set_times_at(parent, name, &times(entry)).map_err(failed)
-            }
+            _ => attributes::of_name(entry, parent, name, &mut self.done.dropped_xattrs),
         }
-    }
-
-    /// Sets those that belong to files; those of the host's (labels, and what steers overlayfs) are dropped.
-    fn set_xattrs(&mut self, entry: &Entry, file: Option<&OwnedFd>) -> Result<()> {
-        for (name, value) in &entry.xattrs {
-            let Some(file) = file.filter(|_| belongs_to_file(name)) else {
-                self.done.dropped_xattrs += 1;
-                continue;
-            };
-            if value.len() > XATTR_VALUE_LIMIT_BYTES {
-                return too_large(format!(
-                    "an attribute of {} is too large",
-                    Shown(&entry.path)
-                ));
-            }
-            match sys::set_xattr(file, name, value) {
-                Err(error) if error.raw_os_error() == Some(libc::ENOTSUP) => {
-                    self.done.dropped_xattrs += 1;
-                }
-                // A full block of attributes is no full disk, whatever the error's name says.
-                other => other.map_err(|error| Failure {
-                    kind: crate::failure::Kind::System,
-                    ..system("setxattr", &entry.path, &error)
-                })?,
-            }
-        }
-        Ok(())
     }
 
     fn finish(self) -> Result<Unpacked> {
@@ -422,15 +380,6 @@ fn unusable(directory: &[u8], error: &io::Error) -> Failure {
     }
 }
 
-/// What an image may set: user's own attributes, capabilities of programs, access lists.
-fn belongs_to_file(name: &[u8]) -> bool {
-    (name.starts_with(b"user.") && !name.starts_with(b"user.overlay."))
-        || matches!(
-            name,
-            b"security.capability" | b"system.posix_acl_access" | b"system.posix_acl_default"
-        )
-}
-
 fn is_type(status: &libc::stat, kind: libc::mode_t) -> bool {
     status.st_mode & libc::S_IFMT == kind
 }
@@ -457,12 +406,4 @@ fn device(entry: &Entry) -> libc::dev_t {
         Type::Fifo => 0,
         _ => libc::makedev(entry.device.0, entry.device.1),
     }
-}
-
-fn times(entry: &Entry) -> [libc::timespec; 2] {
-    let time = libc::timespec {
-        tv_sec: entry.modified.0,
-        tv_nsec: i64::from(entry.modified.1),
-    };
-    [time, time]
 }
