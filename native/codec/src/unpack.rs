@@ -314,14 +314,9 @@ impl Target<'_> {
     }
 
     fn directory_attributes(&mut self, entry: &Entry, path: &[u8]) -> Result<()> {
-        let (directory, name) = path::split(path);
-        let opened = if name.is_empty() {
-            sys::open_directory_in(&self.root, b"", libc::O_RDONLY)
-        } else {
-            sys::open_directory_in(&self.root, directory, libc::O_PATH)
-                .and_then(|parent| sys::open_at(&parent, name, libc::O_DIRECTORY, 0))
-        };
-        let directory = opened.map_err(|error| system("open", path, &error))?;
+        let directory = self
+            .open_made(path)
+            .map_err(|error| system("open", path, &error))?;
         attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
         self.done.implied.remove(path);
         self.directories
@@ -351,17 +346,20 @@ impl Target<'_> {
         }
     }
 
+    /// A directory of the layer, and never what a link of that name leads to.
+    fn open_made(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        let (directory, name) = path::split(path);
+        if name.is_empty() {
+            return sys::open_directory_in(&self.root, b"", libc::O_RDONLY);
+        }
+        let parent = sys::open_directory_in(&self.root, directory, libc::O_PATH)?;
+        sys::open_at(&parent, name, libc::O_DIRECTORY, 0)
+    }
+
     fn finish(self) -> Result<Unpacked> {
         for (path, times) in &self.directories {
-            let (directory, name) = path::split(path);
-            let opened = if name.is_empty() {
-                sys::open_directory_in(&self.root, b"", libc::O_RDONLY)
-            } else {
-                sys::open_directory_in(&self.root, directory, libc::O_PATH)
-                    .and_then(|parent| sys::open_at(&parent, name, libc::O_DIRECTORY, 0))
-            };
             // It may have been replaced by a later entry.
-            if let Ok(directory) = opened {
+            if let Ok(directory) = self.open_made(path) {
                 sys::set_times(&directory, times)
                     .map_err(|error| system("set the time of", path, &error))?;
             }
