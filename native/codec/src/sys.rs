@@ -164,3 +164,13 @@ pub fn clear_umask() {
     // SAFETY: always succeeds.
     unsafe { libc::umask(0) };
 }
+
+/// Whether a file is of a type: S_IFDIR and so on.
+pub fn is_type(status: &libc::stat, kind: libc::mode_t) -> bool {
+    status.st_mode & libc::S_IFMT == kind
+}
+
+/// What overlayfs takes for a name that hides what is below.
+pub fn is_whiteout(status: &libc::stat) -> bool {
+    is_type(status, libc::S_IFCHR) && status.st_rdev == 0
+}

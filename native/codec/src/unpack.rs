@@ -166,7 +166,7 @@ impl Target<'_> {
         }
         match sys::stat_at(parent, hidden) {
             // What the layer has itself is seen; a directory must not be merged with that below.
-            Ok(status) if is_type(&status, libc::S_IFDIR) => {
+            Ok(status) if sys::is_type(&status, libc::S_IFDIR) => {
                 self.make_opaque(&[directory, hidden].join(&b'/'))
             }
             Ok(_) => Ok(()),
@@ -233,11 +233,14 @@ impl Target<'_> {
     ) -> Result<bool> {
         let failed = |error: io::Error| system("replace", path, &error);
         let status = sys::stat_at(parent, name).map_err(failed)?;
-        let was_directory = is_type(&status, libc::S_IFDIR);
+        let was_directory = sys::is_type(&status, libc::S_IFDIR);
         if was_directory && entry.kind == Type::Directory {
             return Ok(true);
         }
-        if entry.kind == Type::Directory && is_type(&status, libc::S_IFCHR) && status.st_rdev == 0 {
+        if entry.kind == Type::Directory
+            && sys::is_type(&status, libc::S_IFCHR)
+            && status.st_rdev == 0
+        {
             self.make_opaque(path)?;
         }
         match sys::remove_at(
@@ -269,7 +272,9 @@ impl Target<'_> {
             Ok(from) => from,
         };
         match sys::stat_at(&from, target_name) {
-            Ok(status) if is_type(&status, libc::S_IFDIR) || is_whiteout(&status) => missing(),
+            Ok(status) if sys::is_type(&status, libc::S_IFDIR) || sys::is_whiteout(&status) => {
+                missing()
+            }
             Ok(_) => Ok(sys::link_at(&from, target_name, parent, name)),
             Err(_) => missing(),
         }
@@ -376,14 +381,6 @@ fn unusable(directory: &[u8], error: &io::Error) -> Failure {
         ),
         _ => system("open", directory, error),
     }
-}
-
-fn is_type(status: &libc::stat, kind: libc::mode_t) -> bool {
-    status.st_mode & libc::S_IFMT == kind
-}
-
-fn is_whiteout(status: &libc::stat) -> bool {
-    is_type(status, libc::S_IFCHR) && status.st_rdev == 0
 }
 
 fn node_type(entry: &Entry) -> Result<u32> {
