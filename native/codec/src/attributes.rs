@@ -1,7 +1,7 @@
 //! What files have besides their content: owner, mode, times, extended attributes.
 
 use crate::archive::{Entry, Type};
-use crate::failure::{Failure, Kind, Result, Shown, system, too_large};
+use crate::failure::{Failure, Kind, Result, Shown, malformed, system, too_large};
 use crate::sys;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -69,6 +69,28 @@ pub fn times(entry: &Entry) -> [libc::timespec; 2] {
         tv_nsec: i64::from(entry.modified.1),
     };
     [time, time]
+}
+
+/// The type of a device or fifo, for mknod(2).
+pub fn node_type(entry: &Entry) -> Result<u32> {
+    match entry.kind {
+        // It would be a whiteout.
+        Type::Character if entry.device == (0, 0) => malformed(format!(
+            "the device {} has the number 0:0",
+            Shown(&entry.path)
+        )),
+        Type::Character => Ok(libc::S_IFCHR),
+        Type::Block => Ok(libc::S_IFBLK),
+        _ => Ok(libc::S_IFIFO),
+    }
+}
+
+/// What a device stands for.
+pub fn device(entry: &Entry) -> libc::dev_t {
+    match entry.kind {
+        Type::Fifo => 0,
+        _ => libc::makedev(entry.device.0, entry.device.1),
+    }
 }
 
 #[cfg(test)]

@@ -204,8 +204,8 @@ impl Target<'_> {
                 Type::Character | Type::Block | Type::Fifo => sys::make_node_at(
                     parent,
                     name,
-                    node_type(entry)? | PRIVATE_MODE,
-                    device(entry),
+                    attributes::node_type(entry)? | PRIVATE_MODE,
+                    attributes::device(entry),
                 )
                 .map(|()| None),
             };
@@ -380,25 +380,5 @@ fn unusable(directory: &[u8], error: &io::Error) -> Failure {
             format!("{} is used as a directory and is none", Shown(directory)),
         ),
         _ => system("open", directory, error),
-    }
-}
-
-fn node_type(entry: &Entry) -> Result<u32> {
-    match entry.kind {
-        // It would be a whiteout.
-        Type::Character if entry.device == (0, 0) => malformed(format!(
-            "the device {} has the number 0:0",
-            Shown(&entry.path)
-        )),
-        Type::Character => Ok(libc::S_IFCHR),
-        Type::Block => Ok(libc::S_IFBLK),
-        _ => Ok(libc::S_IFIFO),
-    }
-}
-
-fn device(entry: &Entry) -> libc::dev_t {
-    match entry.kind {
-        Type::Fifo => 0,
-        _ => libc::makedev(entry.device.0, entry.device.1),
     }
 }
