@@ -117,7 +117,7 @@ function files(roots: Roots): string[] {
 
 /** <root>/<id> and <run>/<id>: an empty one is a leak too. */
 function isContainerDirectory(label: string, path: string): boolean {
-  return !path.includes("/") && !(label === "root" && ["images", "networks", "volumes"].includes(path));
+  return !path.includes("/") && !(label === "root" && ["images", "names", "networks", "volumes"].includes(path));
 }
 
 /** One look at everything. */
@@ -127,7 +127,8 @@ export function kernelTables(roots: Roots): Tables {
     mounts: parseMounts(readFileSync("/proc/self/mountinfo", "utf8")),
     cgroups: cgroups(),
     links: linesOf("ip", "-o", "link").map((line) => (line.split(": ")[1] ?? line).split("@")[0] ?? line),
-    routes: linesOf("ip", "-o", "route"),
+    // Whether a bridge has a link that is up changes by itself, some time after its last container has gone.
+    routes: linesOf("ip", "-o", "route").map((line) => line.replace(" linkdown", "")),
     rules: linesOf("nft", "--stateless", "list", "ruleset"),
     processes: found.filter(({ ours }) => ours).map(({ pid, name, state }) => `${pid} ${name} (${state})`),
     namespaces: [...new Set(found.flatMap(({ namespaces }) => namespaces))],
