@@ -7,6 +7,7 @@
  * - conditions on different arguments must all hold; where two are on the same argument, any one is enough;
  * - calls with a higher number than any that the profile names are newer than the profile: ENOSYS, so that programs fall
  *   back to older ones (unless the default lets calls pass, or the profile names none);
+ * - what holds for a call of 32-bit x86 holds for its way through socketcall and ipc, where the profile does not name these;
  * - calls of architectures that are not listed kill the process.
  */
 import { Failure } from "../../failure.ts";
@@ -15,6 +16,7 @@ import { KILL_PROCESS, lets, verdictOf } from "./actions.ts";
 import { type Architecture, architecturesOf, type MachineArch, X32_BIT } from "./architectures.ts";
 import { Assembler, type Instruction, JUMP_IF, type Label, LOAD, PROGRAM_LIMIT_INSTRUCTIONS } from "./bpf.ts";
 import { type Comparison, comparisonsOf, emitComparison } from "./conditions.ts";
+import { withMultiplexed } from "./multiplexed.ts";
 import { syscallTable } from "./syscall-tables.ts";
 
 const ENOSYS = 38;
@@ -85,7 +87,8 @@ function rangesOf(profile: Seccomp, sharing: readonly Architecture[]): Range[] {
   for (const architecture of sharing) {
     const { base, wide } = architecture;
     const { numbers, indexes } = syscallTable(architecture.table);
-    const { decisions, last } = decisionsOf(profile, indexes, wide, standard);
+    const rules = architecture.table === "x86" ? withMultiplexed(profile) : profile;
+    const { decisions, last } = decisionsOf(rules, indexes, wide, standard);
     let next = 0;
     for (let index = 0; index <= last; index++) {
       const number = numbers[index] ?? next;
