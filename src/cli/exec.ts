@@ -23,6 +23,7 @@ import type { ProcessPlan } from "../plan/plan.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseExact } from "../spec/json.ts";
 import { environmentOf } from "./environment.ts";
+import { readFlagFile } from "./flag-file.ts";
 import { list, parseFlags, text, toggle, type Values } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 import { warn } from "./output.ts";
@@ -40,7 +41,7 @@ const FLAGS = {
 } as const;
 
 export async function run(argv: readonly string[]): Promise<number> {
-  if (isHelp(argv)) {
+  if (isHelp(argv, FLAGS, { stopAtFirstWord: true })) {
     return printHelp(
       "exec",
       "[FLAGS] CONTAINER COMMAND [ARGUMENT...]",
@@ -112,8 +113,10 @@ function planExec(
   using root = openHost(`/proc/${initPid}/root`, O_PATH | O_DIRECTORY);
   const user = flags.user === undefined ? undefined : resolveUser(flags.user, [], readAccounts([root.fd]));
   if (user !== undefined) env.set("HOME", `HOME=${user.home}`);
-  for (const entry of environmentOf(flags.env, flags["env-file"], { environ, readFile: readText })) {
-    env.set(entry.slice(0, entry.indexOf("=")), entry);
+  for (const entry of environmentOf(flags.env, flags["env-file"], { environ, readFile: readFlagFile })) {
+    const equals = entry.indexOf("=");
+    if (equals < 0) env.delete(entry);
+    else env.set(entry.slice(0, equals), entry);
   }
   const ids = user ?? base.user;
   const bounding =

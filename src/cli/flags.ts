@@ -27,14 +27,14 @@ interface List {
 export type Flag = Toggle | Text | List;
 export type Flags = Readonly<Record<string, Flag>>;
 
-export const toggle = (short: string, help: string): Toggle => ({ kind: "toggle", short, help });
-export const text = (short: string, placeholder: string, help: string): Text => ({
+export const toggle = (short = "", help = ""): Toggle => ({ kind: "toggle", short, help });
+export const text = (short = "", placeholder = "VALUE", help = ""): Text => ({
   kind: "text",
   short,
   placeholder,
   help,
 });
-export const list = (short: string, placeholder: string, help: string): List => ({
+export const list = (short = "", placeholder = "VALUE", help = ""): List => ({
   kind: "list",
   short,
   placeholder,
@@ -52,6 +52,8 @@ export interface Parsed<F extends Flags> {
 export interface ParseOptions {
   /** Whether what follows the first word that is no flag belongs to it: `run IMAGE COMMAND -flags`. */
   readonly stopAtFirstWord?: boolean;
+  /** Other names of flags, which the help does not tell: `net` -> `network`. */
+  readonly aliases?: Readonly<Record<string, string>>;
 }
 
 /** Parses a command's arguments. Throws a Failure for what it does not know. */
@@ -62,21 +64,29 @@ export function parseFlags<F extends Flags>(
   options: ParseOptions = {},
 ): Parsed<F> {
   const values: Record<string, boolean | string | string[] | undefined> = {};
-  for (const name in known) if (known[name]?.kind === "list") values[name] = [];
+  const shorts = new Map<string, string>();
+  for (const name in known) {
+    const flag = known[name];
+    if (flag === undefined) continue;
+    if (flag.kind === "list") values[name] = [];
+    if (flag.short !== "") shorts.set(flag.short, name);
+  }
   const rest: string[] = [];
   let index = 0;
-  const take = (name: string, flag: Flag, shown: string, value: string | undefined): void => {
+  const take = (name: string, shown: string, value: string | undefined): void => {
+    const flag = known[name];
+    if (flag === undefined) return;
     if (flag.kind === "toggle") {
-      values[name] = value === undefined ? true : parseBoolean(shown, value);
+      values[name] = value === undefined ? true : parseBoolean(value, `flag ${shown}`);
       return;
     }
     const given = value ?? argv[index++];
     if (given === undefined) {
-      throw new Failure(`flag ${shown} needs a value`, {
-        hint: `${shown} ${flag.placeholder}; see 'mycontainer ${command} --help'`,
-      });
+      throw new Failure(`flag ${shown} needs a value`, { hint: `see 'mycontainer ${command} --help'` });
     }
-    if (flag.kind === "list") (values[name] as string[]).push(given);
+    if (given.includes("\0")) throw new Failure(`the value of ${shown} contains a NUL`);
+    const before = values[name];
+    if (Array.isArray(before)) before.push(given);
     else values[name] = given;
   };
   while (index < argv.length) {
@@ -88,12 +98,15 @@ export function parseFlags<F extends Flags>(
     if (word.startsWith("--")) {
       const equals = word.indexOf("=");
       const shown = equals < 0 ? word : word.slice(0, equals);
-      const name = shown.slice(2);
-      const flag = Object.hasOwn(known, name) ? known[name] : undefined;
-      if (flag === undefined) throw unknownFlag(command, known, shown);
-      take(name, flag, shown, equals < 0 ? undefined : word.slice(equals + 1));
+      const name = nameOf(known, shown.slice(2), options);
+      if (name === undefined) throw unknownFlag(command, known, shown);
+      take(name, shown, equals < 0 ? undefined : word.slice(equals + 1));
     } else if (word.startsWith("-") && word.length > 1) {
-      takeShort(command, known, word.slice(1), take);
+      for (const { letter, value } of splitShorts(known, shorts, word.slice(1))) {
+        const name = shorts.get(letter);
+        if (name === undefined) throw unknownFlag(command, known, `-${letter}`);
+        take(name, `-${letter}`, value);
+      }
     } else {
       rest.push(word);
       if (options.stopAtFirstWord !== true) continue;
@@ -104,32 +117,39 @@ export function parseFlags<F extends Flags>(
   return { flags: values as Values<F>, rest };
 }
 
-/** `-it`, `-e A=B`, `-eA=B`, `-m=1g`. */
-function takeShort(
-  command: string,
-  known: Flags,
-  letters: string,
-  take: (name: string, flag: Flag, shown: string, value: string | undefined) => void,
-): void {
-  for (let at = 0; at < letters.length; at++) {
-    const letter = letters.charAt(at);
-    const name = Object.keys(known).find((candidate) => known[candidate]?.short === letter);
-    const flag = name === undefined ? undefined : known[name];
-    if (name === undefined || flag === undefined) throw unknownFlag(command, known, `-${letter}`);
-    if (flag.kind === "toggle" && letters.charAt(at + 1) !== "=") {
-      take(name, flag, `-${letter}`, undefined);
-      continue;
-    }
-    const value = letters.slice(at + 1).replace(/^=/, "");
-    take(name, flag, `-${letter}`, value === "" ? undefined : value);
-    return;
-  }
+/** The flag that a long name stands for. */
+export function nameOf(known: Flags, given: string, { aliases }: ParseOptions): string | undefined {
+  if (Object.hasOwn(known, given)) return given;
+  return aliases !== undefined && Object.hasOwn(aliases, given) ? aliases[given] : undefined;
 }
 
-function parseBoolean(shown: string, value: string): boolean {
-  if (value === "true" || value === "1") return true;
-  if (value === "false" || value === "0") return false;
-  throw new Failure(`flag ${shown} is true or false, not '${value}'`);
+/** `-it`, `-e A=B`, `-eA=B`, `-m=1g`: letters, the last of them with what follows it in the same word. */
+export function splitShorts(
+  known: Flags,
+  shorts: ReadonlyMap<string, string>,
+  letters: string,
+): { letter: string; value: string | undefined }[] {
+  const found: { letter: string; value: string | undefined }[] = [];
+  for (let at = 0; at < letters.length; at++) {
+    const letter = letters.charAt(at);
+    const next = letters.charAt(at + 1);
+    const takesValue = (known[shorts.get(letter) ?? ""]?.kind ?? "toggle") !== "toggle";
+    if (next === "=") return [...found, { letter, value: letters.slice(at + 2) }];
+    if (takesValue) return [...found, { letter, value: next === "" ? undefined : letters.slice(at + 1) }];
+    found.push({ letter, value: undefined });
+  }
+  return found;
+}
+
+const TRUE = ["true", "1", "t"];
+const FALSE = ["false", "0", "f"];
+
+/** A truth value as docker takes it, in any case. `what` names it in the error: "flag --rm". */
+export function parseBoolean(value: string, what: string): boolean {
+  const lower = value.toLowerCase();
+  if (TRUE.includes(lower)) return true;
+  if (FALSE.includes(lower)) return false;
+  throw new Failure(`${what} is true or false, not '${value}'`);
 }
 
 function unknownFlag(command: string, known: Flags, shown: string): Failure {
@@ -166,11 +186,15 @@ function distanceOf(one: string, other: string): number {
   return row[other.length] ?? 0;
 }
 
+/** `  -m, --memory SIZE`. */
+export function describeFlag(name: string, short: string, placeholder: string): string {
+  return `  ${short === "" ? "    " : `-${short}, `}--${name}${placeholder === "" ? "" : ` ${placeholder}`}`;
+}
+
 /** The flags as lines of help, in columns. */
 export function describeFlags(known: Flags): string[] {
   const rows = Object.entries(known).map(([name, flag]) => {
-    const short = flag.short === "" ? "    " : `-${flag.short}, `;
-    return [`  ${short}--${name}${flag.kind === "toggle" ? "" : ` ${flag.placeholder}`}`, flag.help] as const;
+    return [describeFlag(name, flag.short, flag.kind === "toggle" ? "" : flag.placeholder), flag.help] as const;
   });
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   return rows.map(([left, help]) => `${left.padEnd(width)}${help}`);

@@ -27,7 +27,7 @@ const SHORT_ID = 12;
 const NONE = "<none>";
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) return printHelp("images", "[FLAGS] [NAME[:TAG]]", "Lists images.", FLAGS);
+  if (isHelp(argv, FLAGS)) return printHelp("images", "[FLAGS] [NAME[:TAG]]", "Lists images.", FLAGS);
   const { flags, rest } = parseFlags("images", FLAGS, argv);
   const [wanted, another] = rest;
   if (another !== undefined) throw new Failure(`'images' takes one name, and got '${another}' as well`);

@@ -17,7 +17,7 @@ const FLAGS = {
 } as const;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) {
+  if (isHelp(argv, FLAGS)) {
     const about = "Makes an image from the archive of a root file system: tar, plain or with gzip or zstd.";
     return printHelp("import", "[FLAGS] FILE|- [NAME[:TAG]]", about, FLAGS);
   }

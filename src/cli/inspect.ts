@@ -17,7 +17,7 @@ import { requireRoot } from "./root.ts";
 const FLAGS = { type: text("", "container|image", "Only what is of this type") } as const;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv))
+  if (isHelp(argv, FLAGS))
     return printHelp("inspect", "[FLAGS] NAME...", "Shows all about containers and images, as JSON.", FLAGS);
   const { flags, rest } = parseFlags("inspect", FLAGS, argv);
   if (rest.length === 0) throw new Failure("'inspect' needs a container or an image");

@@ -9,7 +9,7 @@ import { isHelp, printHelp } from "./help.ts";
 const FLAGS = { signal: text("s", "SIGNAL", "Signal to send (the default is KILL)") } as const;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) return printHelp("kill", "[FLAGS] CONTAINER...", "Sends a signal to containers.", FLAGS);
+  if (isHelp(argv, FLAGS)) return printHelp("kill", "[FLAGS] CONTAINER...", "Sends a signal to containers.", FLAGS);
   const { flags, rest } = parseFlags("kill", FLAGS, argv);
   return forEach("kill", rest, (root, id) => {
     signalContainer(root, id, flags.signal ?? "KILL");

@@ -17,7 +17,7 @@ const FLAGS = {
 } as const;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) {
+  if (isHelp(argv, FLAGS)) {
     const about = "Loads the images of an archive: what 'docker save' writes, or an OCI image layout in a tar archive.";
     return printHelp("load", "[FLAGS] [FILE]", about, FLAGS);
   }

@@ -27,7 +27,7 @@ const FLAGS = {
 const MOST_LINES = 1e9;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv))
+  if (isHelp(argv, FLAGS))
     return printHelp("logs", "[FLAGS] CONTAINER", "Shows what a detached container has written.", FLAGS);
   const { flags, rest } = parseFlags("logs", FLAGS, argv);
   const [name, extra] = rest;

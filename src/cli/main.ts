@@ -6,6 +6,7 @@ import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import { line } from "./output.ts";
 import { report } from "./report.ts";
+import { VERSION } from "./version.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
@@ -31,22 +32,27 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   rmi: { help: "Remove images", load: () => import("./rmi.ts") },
 };
 
-export const VERSION = "0.1.0";
-
 function usage(): string[] {
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 3;
   return [
-    "Usage: mycontainer COMMAND [FLAGS] ...",
+    "Usage: mycontainer [--debug] COMMAND [FLAGS] ...",
     "",
     "Commands:",
     ...Object.entries(COMMANDS).map(([name, { help }]) => `  ${name.padEnd(width)}${help}`),
+    "",
+    "Flags:",
+    "      --debug     Tell of errors all that is known, with the place in the program",
+    "  -v, --version   Print the version",
     "",
     "'mycontainer COMMAND --help' tells the flags of a command.",
   ];
 }
 
 export async function main(): Promise<void> {
-  const [, first, ...rest] = args;
+  const debug = args[1] === "--debug";
+  const [first, ...rest] = args.slice(debug ? 2 : 1);
+  const [subject] = rest;
+  if (first === "help" && subject !== undefined) return exit(await runCommand(subject, ["--help"], debug));
   switch (first) {
     case "--version":
     case "-v":
@@ -60,25 +66,26 @@ export async function main(): Promise<void> {
       for (const text of usage()) line(text);
       return exit(first === undefined ? EXIT.own : 0);
     default:
-      return exit(await runCommand(first, rest));
+      return exit(await runCommand(first, rest, debug));
   }
 }
 
-async function runCommand(name: string, argv: readonly string[]): Promise<number> {
+async function runCommand(name: string, argv: readonly string[], debug: boolean): Promise<number> {
   try {
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (command === undefined) throw await unknownCommand(name);
     const { run } = await command.load();
     return await run(argv);
   } catch (error) {
-    return report(error);
+    return report(error, debug);
   }
 }
 
 async function unknownCommand(name: string): Promise<Failure> {
+  const what = name.startsWith("-") ? "flag" : "command";
   const { nearestOf } = await import("./flags.ts");
   const nearest = nearestOf(name, Object.keys(COMMANDS));
-  return new Failure(`unknown command '${name}'`, {
+  return new Failure(`unknown ${what} '${name}'`, {
     hint: nearest === undefined ? "'mycontainer help' lists the commands" : `did you mean 'mycontainer ${nearest}'?`,
   });
 }

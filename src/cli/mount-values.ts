@@ -1,150 +1,214 @@
 /**
- * `-v`, `--mount`, `--tmpfs`, `--device`: what is put into a container's root.
+ * `-v`, `--mount`, `--tmpfs`: what is mounted into a container's root. Targets are made canonical here, so that the same place
+ * has one name.
  */
-import type { DeviceRequest, MountRequest } from "../container/options.ts";
+import type { MountRequest } from "../container/options.ts";
 import { Failure } from "../failure.ts";
-import { parseSize, parseWhole } from "./values.ts";
+import { parseBoolean } from "./flags.ts";
+import { parseSize } from "./values.ts";
 
 const PROPAGATIONS = new Set(["shared", "rshared", "slave", "rslave", "private", "rprivate"]);
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 const VOLUME_HINT = "use HOST-PATH:PATH, NAME:PATH or PATH, with :ro at the end for read-only";
 
-function absoluteTarget(target: string, whole: string): string {
-  if (target.startsWith("/") && !target.split("/").includes("..") && target.split("/").some((part) => part !== ""))
-    return target;
-  throw new Failure(`bad volume '${whole}': '${target}' is not an absolute path in the container`, {
-    hint: VOLUME_HINT,
-  });
+/** Files of procfs that are about the machine and not about processes: others may be put in their place (as runc has it). */
+const REPLACEABLE_IN_PROC = new Set(
+  ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev"].map(
+    (name) => `/proc/${name}`,
+  ),
+);
+
+/** `/a//b/./` -> `/a/b`; with `..` taken back. */
+function canonical(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
 }
 
-/** `-v [SOURCE:]TARGET[:OPTIONS]`; a source with a slash is a path of the host, relative to `cwd` if it begins with a dot. */
+/** `flag` names it in the error: "volume". */
+function targetOf(target: string, flag: string, whole: string, hint: string): string {
+  const bad = (reason: string) => new Failure(`bad ${flag} '${whole}': ${reason}`, { hint });
+  if (!target.startsWith("/") || target.split("/").includes(".."))
+    throw bad(`'${target}' is not an absolute path in the container`);
+  const path = canonical(target);
+  if (path === "/") throw bad("the root itself cannot be mounted over");
+  if ((path === "/proc" || path.startsWith("/proc/")) && !REPLACEABLE_IN_PROC.has(path))
+    throw bad("/proc is the container's own, and nothing is mounted over it");
+  return path;
+}
+
+/** Refuses two mounts on one place: only the last of them would be seen. */
+export function refuseSharedTargets(mounts: readonly MountRequest[]): void {
+  const seen = new Set<string>();
+  for (const { target } of mounts) {
+    if (seen.has(target)) throw new Failure(`two mounts on '${target}'`, { hint: "leave one of them out" });
+    seen.add(target);
+  }
+}
+
+/** `-v [SOURCE:]TARGET[:OPTIONS]`; a source with a dot or slash in front is a path of the host, if need be from `cwd` on. */
 export function parseVolume(input: string, cwd: string): MountRequest {
+  const bad = (reason: string) => new Failure(`bad volume '${input}'${reason}`, { hint: VOLUME_HINT });
   const parts = input.split(":");
-  if (parts.length > 3 || parts.some((part) => part === ""))
-    throw new Failure(`bad volume '${input}'`, { hint: VOLUME_HINT });
-  if (parts.length === 1)
-    return { kind: "volume", name: undefined, target: absoluteTarget(input, input), readonly: false };
-  const [source = "", target = "", options = ""] = parts;
-  absoluteTarget(target, input);
-  let readonly = false;
-  let propagation = "rprivate";
-  for (const option of options.split(",").filter((part) => part !== "")) {
-    if (option === "ro") readonly = true;
-    else if (PROPAGATIONS.has(option)) propagation = option;
+  if (parts.length > 3 || parts.some((part) => part === "")) throw bad("");
+  const [first = "", second, options = ""] = parts;
+  const target = targetOf(second ?? first, "volume", input, VOLUME_HINT);
+  if (second === undefined) return { kind: "volume", name: undefined, target, readonly: false };
+  const { readonly, propagation } = volumeOptions(options, bad);
+  if (first.startsWith("/") || first.startsWith(".")) {
+    const source = canonical(first.startsWith("/") ? first : `${cwd}/${first}`);
+    const spread = propagation ?? "rprivate";
+    return { kind: "bind", source, target, readonly, propagation: spread, recursive: true, createSource: true };
+  }
+  if (!VOLUME_NAME.test(first)) throw bad(`: '${first}' is neither a path nor a name of a volume`);
+  if (propagation !== undefined) throw bad(`: '${propagation}' is for directories of the host`);
+  return { kind: "volume", name: first, target, readonly };
+}
+
+function volumeOptions(options: string, bad: (reason: string) => Failure) {
+  let access: string | undefined;
+  let propagation: string | undefined;
+  for (const option of options === "" ? [] : options.split(",")) {
+    if (option === "ro" || option === "rw") {
+      if (access !== undefined && access !== option) throw bad(": 'ro' and 'rw' contradict each other");
+      access = option;
+    } else if (PROPAGATIONS.has(option)) {
+      if (propagation !== undefined) throw bad(`: '${propagation}' and '${option}' contradict each other`);
+      propagation = option;
+    }
     // Nothing is to be done for these: relabelling where there is no SELinux, and what other systems cache.
-    else if (!["rw", "z", "Z", "nocopy", "cached", "delegated", "consistent"].includes(option)) {
-      throw new Failure(`bad volume '${input}': unknown option '${option}'`, { hint: VOLUME_HINT });
+    else if (!["z", "Z", "cached", "delegated", "consistent"].includes(option)) {
+      throw bad(`: unknown option '${option}'`);
     }
   }
-  if (source.startsWith("/") || source.startsWith(".")) {
-    const path = source.startsWith("/") ? source : `${cwd}/${source}`;
-    return { kind: "bind", source: path, target, readonly, propagation, recursive: true, createSource: true };
-  }
-  if (!VOLUME_NAME.test(source)) {
-    throw new Failure(`bad volume '${input}': '${source}' is neither a path nor a name of a volume`, {
-      hint: VOLUME_HINT,
-    });
-  }
-  return { kind: "volume", name: source, target, readonly };
+  return { readonly: access === "ro", propagation };
 }
 
 const MOUNT_HINT =
   "use type=bind,source=PATH,target=PATH or type=volume,source=NAME,target=PATH or type=tmpfs,target=PATH";
 
+/** Fields between commas; one in quotes may hold commas, and quotes twice (RFC 4180). */
+function fieldsOf(input: string): string[] {
+  const fields: string[] = [];
+  let at = 0;
+  while (at <= input.length) {
+    let field = "";
+    if (input[at] === '"') {
+      for (at++; input[at] !== '"' || input[at + 1] === '"'; at++) {
+        if (at >= input.length) throw new Failure(`bad mount '${input}': a quote is not closed`, { hint: MOUNT_HINT });
+        if (input[at] === '"') at++;
+        field += input[at];
+      }
+      at++;
+      if (at < input.length && input[at] !== ",")
+        throw new Failure(`bad mount '${input}': quotes are around whole fields`, { hint: MOUNT_HINT });
+    } else {
+      const comma = input.indexOf(",", at);
+      field = input.slice(at, comma < 0 ? input.length : comma);
+      at += field.length;
+    }
+    fields.push(field);
+    at++;
+  }
+  return fields;
+}
+
+/** The fields of a `--mount`, to be taken one by one. */
+class Fields {
+  readonly #input: string;
+  readonly #values = new Map<string, string>();
+
+  constructor(input: string) {
+    this.#input = input;
+    for (const field of fieldsOf(input)) {
+      const equals = field.indexOf("=");
+      const name = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
+      if (this.#values.has(name)) throw this.bad(`'${name}' is there twice`);
+      this.#values.set(name, equals < 0 ? "true" : field.slice(equals + 1));
+    }
+  }
+
+  bad(reason: string): Failure {
+    return new Failure(`bad mount '${this.#input}': ${reason}`, { hint: MOUNT_HINT });
+  }
+
+  /** The value of the first of these names that is there. */
+  take(...names: string[]): string | undefined {
+    const name = names.find((candidate) => this.#values.has(candidate));
+    const value = name === undefined ? undefined : this.#values.get(name);
+    if (name !== undefined) this.#values.delete(name);
+    return value;
+  }
+
+  refuseOthers(): void {
+    const [left] = this.#values.keys();
+    if (left !== undefined) throw this.bad(`unknown field '${left}'`);
+  }
+}
+
 /** `--mount type=bind,source=...,target=...[,readonly]`. */
 export function parseMount(input: string): MountRequest {
-  const values = new Map<string, string>();
-  for (const field of input.split(",")) {
-    const equals = field.indexOf("=");
-    values.set(equals < 0 ? field : field.slice(0, equals), equals < 0 ? "true" : field.slice(equals + 1));
-  }
-  const take = (...names: string[]): string | undefined => {
-    const name = names.find((candidate) => values.has(candidate));
-    const value = name === undefined ? undefined : values.get(name);
-    if (name !== undefined) values.delete(name);
-    return value;
-  };
-  const type = take("type") ?? "volume";
-  const source = take("source", "src");
-  const target = absoluteTarget(take("target", "destination", "dst") ?? "", input);
-  const readonly = (take("readonly", "ro") ?? "false") === "true";
-  const request = mountOf(type, source, target, readonly, take, input);
-  const [left] = values.keys();
-  if (left !== undefined) throw new Failure(`bad mount '${input}': unknown field '${left}'`, { hint: MOUNT_HINT });
+  const fields = new Fields(input);
+  const type = fields.take("type") ?? "volume";
+  const target = targetOf(fields.take("target", "destination", "dst") ?? "", "mount", input, MOUNT_HINT);
+  const readonly = parseBoolean(fields.take("readonly", "ro") ?? "false", `'readonly' of mount '${input}'`);
+  const request = mountOf(type, fields, target, readonly);
+  fields.refuseOthers();
   return request;
 }
 
-function mountOf(
-  type: string,
-  source: string | undefined,
-  target: string,
-  readonly: boolean,
-  take: (...names: string[]) => string | undefined,
-  input: string,
-): MountRequest {
+function mountOf(type: string, fields: Fields, target: string, readonly: boolean): MountRequest {
   switch (type) {
     case "bind": {
-      const propagation = take("bind-propagation") ?? "rprivate";
-      const recursive = take("bind-recursive") !== "disabled";
-      if (source === undefined || !source.startsWith("/") || !PROPAGATIONS.has(propagation)) {
-        throw new Failure(`bad mount '${input}'`, { hint: MOUNT_HINT });
-      }
-      return { kind: "bind", source, target, readonly, propagation, recursive, createSource: false };
+      const source = fields.take("source", "src") ?? "";
+      const propagation = fields.take("bind-propagation") ?? "rprivate";
+      const recursion = fields.take("bind-recursive") ?? "enabled";
+      fields.take("consistency");
+      if (!source.startsWith("/")) throw fields.bad(`'${source}' is not an absolute path of the host`);
+      if (!PROPAGATIONS.has(propagation)) throw fields.bad(`there is no propagation '${propagation}'`);
+      if (!["enabled", "readonly", "disabled"].includes(recursion))
+        throw fields.bad(`bind-recursive is enabled, readonly or disabled, not '${recursion}'`);
+      const recursive = recursion !== "disabled";
+      return { kind: "bind", source: canonical(source), target, readonly, propagation, recursive, createSource: false };
     }
-    case "volume":
-      if (source !== undefined && !VOLUME_NAME.test(source))
-        throw new Failure(`bad mount '${input}'`, { hint: MOUNT_HINT });
-      return { kind: "volume", name: source, target, readonly };
+    case "volume": {
+      const name = fields.take("source", "src") || undefined;
+      if (name !== undefined && !VOLUME_NAME.test(name)) throw fields.bad(`'${name}' is no name of a volume`);
+      return { kind: "volume", name, target, readonly };
+    }
     case "tmpfs": {
-      const size = take("tmpfs-size");
-      const mode = take("tmpfs-mode");
-      const options = ["nosuid", "nodev", "noexec"];
-      if (size !== undefined) options.push(`size=${parseSize(size, "tmpfs size")}`);
-      options.push(`mode=${mode ?? "1777"}`);
-      if (readonly) options.push("ro");
+      const size = fields.take("tmpfs-size");
+      const mode = fields.take("tmpfs-mode") ?? "1777";
+      if (!/^[0-7]{1,5}$/.test(mode)) throw fields.bad(`'${mode}' is no mode in octal digits`);
+      const sized = size === undefined ? [] : [`size=${parseSize(size, "tmpfs size")}`];
+      const options = ["nosuid", "nodev", "noexec", ...sized, `mode=${mode}`, ...(readonly ? ["ro"] : [])];
       return { kind: "tmpfs", target, options };
     }
     default:
-      throw new Failure(`bad mount '${input}': there is no type '${type}'`, { hint: MOUNT_HINT });
+      throw fields.bad(`there is no type '${type}'`);
   }
 }
 
-const TMPFS_FLAGS = new Set(["ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "sync"]);
-const TMPFS_VALUES = new Set(["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "huge"]);
+const TMPFS_HINT = "use options as in /run:size=64m,mode=755,noexec";
+const TMPFS_FLAGS = new Set(
+  "ro rw nosuid suid nodev dev noexec exec noatime atime nodiratime diratime relatime strictatime sync".split(" "),
+);
+const TMPFS_VALUES = new Set(["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "huge", "mpol"]);
 
 /** `--tmpfs PATH[:OPTIONS]`. */
 export function parseTmpfs(input: string): MountRequest {
   const colon = input.indexOf(":");
-  const target = absoluteTarget(colon < 0 ? input : input.slice(0, colon), input);
-  if (colon < 0) return { kind: "tmpfs", target, options: [] };
-  const options = input.slice(colon + 1).split(",");
+  const target = targetOf(colon < 0 ? input : input.slice(0, colon), "tmpfs", input, TMPFS_HINT);
+  const options = colon < 0 ? [] : input.slice(colon + 1).split(",");
   for (const option of options) {
     if (TMPFS_FLAGS.has(option) || TMPFS_VALUES.has(option.slice(0, Math.max(option.indexOf("="), 0)))) continue;
-    throw new Failure(`bad tmpfs '${input}': unknown option '${option}'`, {
-      hint: "use options as in /run:size=64m,mode=755,noexec",
-    });
+    throw new Failure(`bad tmpfs '${input}': unknown option '${option}'`, { hint: TMPFS_HINT });
   }
-  const names = new Set(options);
+  const names = new Set(options.map((option) => option.split("=", 1)[0] ?? ""));
   const safe = ["nosuid", "nodev", "noexec"].filter((option) => !names.has(option) && !names.has(option.slice(2)));
-  return { kind: "tmpfs", target, options: [...safe, ...options] };
-}
-
-/** `--device SOURCE[:TARGET[:ACCESS]]`. */
-export function parseDevice(input: string): DeviceRequest {
-  const parts = input.split(":");
-  const [source = "", second = "", third = ""] = parts;
-  const isAccess = (text: string) => /^[rwm]{1,3}$/.test(text);
-  const target = second === "" || isAccess(second) ? source : second;
-  const access = isAccess(third) ? third : isAccess(second) ? second : "rwm";
-  const good =
-    source.startsWith("/") && target.startsWith("/") && parts.length <= 3 && (third === "" || isAccess(third));
-  if (good) return { source, target, access };
-  throw new Failure(`bad device '${input}'`, {
-    hint: "use /dev/NAME, /dev/NAME:/dev/OTHER or /dev/NAME:/dev/OTHER:rw",
-  });
-}
-
-/** `--oom-score-adj`. */
-export function parseOomScore(input: string): number {
-  return parseWhole(input, "OOM score", -1000, 1000);
+  const mode = names.has("mode") ? [] : ["mode=1777"];
+  return { kind: "tmpfs", target, options: [...safe, ...mode, ...options] };
 }

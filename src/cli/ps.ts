@@ -25,7 +25,7 @@ const FLAGS = {
 const COMMAND_LIMIT = 30;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) return printHelp("ps", "[FLAGS]", "Lists containers.", FLAGS);
+  if (isHelp(argv, FLAGS)) return printHelp("ps", "[FLAGS]", "Lists containers.", FLAGS);
   const { flags, rest } = parseFlags("ps", FLAGS, argv);
   if (rest.length > 0) throw new Failure(`'ps' takes no arguments, and got '${rest[0]}'`);
   requireRoot();

@@ -3,34 +3,54 @@
  */
 import { EXIT, Failure } from "../failure.ts";
 import { KernelError } from "../linux/error.ts";
-import { warn } from "./output.ts";
+import { geteuid } from "../linux/process.ts";
+import { note, warn } from "./output.ts";
 
-/** Tells an error in one line; returns the exit status that goes with it. */
-export function report(error: unknown): number {
+/**
+ * Tells an error in one line; returns the exit status that goes with it.
+ * @param debug whether all that is known of it follows
+ */
+export function report(error: unknown, debug = false): number {
   if (error instanceof Failure) {
     warn(error.hint === undefined ? error.message : `${error.message} — ${error.hint}`);
-    return error.exitCode;
+  } else if (error instanceof KernelError) {
+    const hint = hintFor(error.code, geteuid() === 0);
+    warn(hint === undefined ? error.message : `${error.message} — ${hint}`);
+  } else {
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    warn(
+      `internal error: ${message}${debug ? "" : " — this is a fault of mycontainer's: add --debug in front to see where"}`,
+    );
   }
-  if (error instanceof KernelError) warn(`${error.message}${hintFor(error)}`);
-  else warn(`internal error: ${error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : String(error)}`);
-  return EXIT.own;
+  if (debug) for (const text of details(error)) note(text);
+  return error instanceof Failure ? error.exitCode : EXIT.own;
 }
 
-function hintFor(error: KernelError): string {
-  switch (error.code) {
+/** Where an error comes from, and what was behind it. */
+function details(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  const place = (error.stack ?? "").trimEnd();
+  const cause = error.cause instanceof Error ? [`caused by ${error.cause.message}`, ...details(error.cause)] : [];
+  return [...(place === "" ? [] : [place]), ...cause];
+}
+
+/** What can be done about the kernel's refusals that have the same reason everywhere. */
+export function hintFor(code: string, isRoot: boolean): string | undefined {
+  switch (code) {
     case "ENOSPC":
-      return " — free some space: 'mycontainer ps -a' and 'mycontainer images' show what there is";
+    case "EDQUOT":
+      return "free some space: 'mycontainer ps -a' and 'mycontainer images' show what there is";
     case "EROFS":
-      return " — set MYCONTAINER_ROOT to a directory that is writable";
+      return "set MYCONTAINER_ROOT to a directory that is writable";
     case "EPERM":
     case "EACCES":
-      return " — run it as root: sudo mycontainer ...";
+      return isRoot ? "a privilege is missing that root has elsewhere" : "run it as root: sudo mycontainer ...";
     case "EMFILE":
     case "ENFILE":
-      return " — too many files are open: see 'ulimit -n'";
+      return "too many files are open: see 'ulimit -n'";
     case "ENOMEM":
-      return " — the machine is out of memory, or a limit of it is reached";
+      return "the machine is out of memory, or a limit of it is reached";
     default:
-      return "";
+      return undefined;
   }
 }

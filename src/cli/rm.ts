@@ -12,7 +12,7 @@ const FLAGS = {
 } as const;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) return printHelp("rm", "[FLAGS] CONTAINER...", "Removes containers.", FLAGS);
+  if (isHelp(argv, FLAGS)) return printHelp("rm", "[FLAGS] CONTAINER...", "Removes containers.", FLAGS);
   const { flags, rest } = parseFlags("rm", FLAGS, argv);
   const options = { force: flags.force === true, volumes: flags.volumes === true };
   return forEach(

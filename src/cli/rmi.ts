@@ -18,7 +18,7 @@ const FLAGS = {
 } as const;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) return printHelp("rmi", "[FLAGS] IMAGE...", "Removes images.", FLAGS);
+  if (isHelp(argv, FLAGS)) return printHelp("rmi", "[FLAGS] IMAGE...", "Removes images.", FLAGS);
   const { flags, rest } = parseFlags("rmi", FLAGS, argv);
   if (rest.length === 0) throw new Failure("'rmi' needs an image", { hint: "as in: mycontainer rmi NAME" });
   requireRoot();

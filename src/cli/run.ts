@@ -11,32 +11,31 @@ import { prepareStore } from "../image/resolve.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { environ } from "../linux/door.ts";
-import { readText, workingDirectory } from "../linux/hostpath.ts";
+import { workingDirectory } from "../linux/hostpath.ts";
 import { closeFrom } from "../linux/process.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { readDefaults } from "./defaults.ts";
+import { readFlagFile } from "./flag-file.ts";
 import { parseFlags } from "./flags.ts";
-import { isHelp, printHelp } from "./help.ts";
+import { isHelp } from "./help.ts";
 import { line, note } from "./output.ts";
 import { COLOURED, PLAIN, progressLines } from "./progress.ts";
 import { requireRoot } from "./root.ts";
-import { RUN_FLAGS, runOptionsOf } from "./run-flags.ts";
+import { RUN_ALIASES, RUN_FLAGS } from "./run-flags.ts";
+import { runOptionsOf } from "./run-options.ts";
 
 const STDERR = 2;
 const FIRST_OTHER_FD = 3;
+const PARSING = { stopAtFirstWord: true, aliases: RUN_ALIASES } as const;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const startMs = monotonicMs();
-  if (isHelp(argv)) {
-    return printHelp(
-      "run",
-      "[FLAGS] IMAGE [COMMAND] [ARGUMENT...]",
-      "Makes a container and runs a command in it.",
-      RUN_FLAGS,
-    );
+  if (isHelp(argv, RUN_FLAGS, PARSING)) {
+    const { printRunHelp } = await import("./run-help.ts");
+    return printRunHelp();
   }
-  const { flags, rest } = parseFlags("run", RUN_FLAGS, argv, { stopAtFirstWord: true });
-  const options = runOptionsOf(flags, rest, { cwd: workingDirectory(), environ, readFile: readText });
+  const { flags, rest } = parseFlags("run", RUN_FLAGS, argv, PARSING);
+  const options = runOptionsOf(flags, rest, { cwd: workingDirectory(), environ, readFile: readFlagFile });
   const defaults = await readDefaults();
   const seccomp = await chooseSeccomp(options);
   const root = stateRoot();

@@ -47,7 +47,7 @@ interface Row {
 }
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) return printHelp("stats", "[FLAGS] [CONTAINER...]", "Shows what containers use.", FLAGS);
+  if (isHelp(argv, FLAGS)) return printHelp("stats", "[FLAGS] [CONTAINER...]", "Shows what containers use.", FLAGS);
   const { flags, rest } = parseFlags("stats", FLAGS, argv);
   const format = flags.format ?? "table";
   if (format !== "table" && format !== "json")

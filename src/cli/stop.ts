@@ -14,7 +14,7 @@ const FLAGS = {
 const LONGEST_SECONDS = 1_000_000;
 
 export function run(argv: readonly string[]): number {
-  if (isHelp(argv)) {
+  if (isHelp(argv, FLAGS)) {
     return printHelp("stop", "[FLAGS] CONTAINER...", "Asks containers to end, and kills them if they do not.", FLAGS);
   }
   const { flags, rest } = parseFlags("stop", FLAGS, argv);

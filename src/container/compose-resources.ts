@@ -1,6 +1,7 @@
 /**
  * Limits: what was asked for, else the defaults. 0 is none.
  */
+import { Failure } from "../failure.ts";
 import type { Resources } from "../spec/config.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 
@@ -15,17 +16,22 @@ export function memoryLimitBytes(options: RunOptions, defaults: Defaults): numbe
 export function composeResources(options: RunOptions, defaults: Defaults): Resources {
   const { limits } = options;
   const memory = memoryLimitBytes(options, defaults);
+  const reservation = limits.memoryReservationBytes || undefined;
+  if (memory !== undefined && reservation !== undefined && reservation > memory) {
+    throw new Failure(`the memory reservation (${reservation} bytes) is above the memory limit (${memory} bytes)`, {
+      hint: "raise --memory, or lower --memory-reservation",
+    });
+  }
   const pids = limits.pids ?? defaults.pids;
   const cpus = limits.cpus ?? (limits.cpuQuotaMicros === undefined ? defaults.cpus : 0);
   const period = limits.cpuPeriodMicros ?? DEFAULT_PERIOD_MICROS;
   const quota = limits.cpuQuotaMicros ?? (cpus > 0 ? Math.round(cpus * period) : undefined);
-  // docker: as much swap again as memory, where only memory is limited.
-  const swap = limits.memorySwapBytes ?? (memory === undefined ? undefined : memory * 2);
+  const swap = swapBytes(options, memory);
   return {
     memory: {
       ...(memory === undefined ? {} : { limit: memory }),
-      ...(swap === undefined || swap === 0 ? {} : { swap }),
-      ...(limits.memoryReservationBytes === undefined ? {} : { reservation: limits.memoryReservationBytes }),
+      ...(swap === undefined ? {} : { swap }),
+      ...(reservation === undefined ? {} : { reservation }),
       ...(limits.memorySwappiness === undefined ? {} : { swappiness: limits.memorySwappiness }),
       ...(limits.oomKillDisable === true ? { disableOOMKiller: true } : {}),
     },
@@ -40,4 +46,21 @@ export function composeResources(options: RunOptions, defaults: Defaults): Resou
       ? {}
       : { blockIO: { weight: limits.blkioWeight } }),
   };
+}
+
+/**
+ * Memory and swap together; -1 is no limit of swap, undefined that nothing is limited. docker's rules: as much swap again as
+ * memory, where only memory is limited, and 0 is as if nothing had been asked for.
+ */
+function swapBytes({ limits }: RunOptions, memory: number | undefined): number | undefined {
+  const asked = limits.memorySwapBytes || undefined;
+  if (memory === undefined) {
+    if (asked === undefined || asked === -1) return undefined;
+    throw new Failure("--memory-swap needs a memory limit", { hint: "set --memory, too" });
+  }
+  if (asked === undefined) return memory * 2;
+  if (asked === -1 || asked >= memory) return asked;
+  throw new Failure(`--memory-swap (${asked} bytes) is below the memory limit (${memory} bytes)`, {
+    hint: "it is memory and swap together: the same as --memory means no swap",
+  });
 }

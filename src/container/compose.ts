@@ -30,7 +30,8 @@ export function composeSpec(options: RunOptions, context: ComposeContext): Spec 
       args,
       env: composeEnvironment(options, context, hostname),
       cwd: options.workdir ?? (image.WorkingDir || "/"),
-      // A user other than root has no capabilities of its own; those that were added it gets, as with docker.
+      // As with docker, a user other than root has none, not even those that were added: they are what it can get by a
+      // program that is set-user-id root, or has them as file capabilities.
       capabilities: {
         bounding: capabilities,
         permitted: isRoot ? capabilities : [],
@@ -128,7 +129,7 @@ function deviceRules(options: RunOptions, context: ComposeContext): DeviceRule[]
       ...(minor === undefined ? {} : { minor }),
     };
   });
-  return [{ allow: false, access: "rwm" }, ...asked];
+  return [{ allow: false, access: "rwm" }, ...asked, ...options.deviceRules];
 }
 
 /** docker's: programs without privileges may bind to low ports and ping, in a network namespace of their own. */

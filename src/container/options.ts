@@ -2,7 +2,7 @@
  * All that `run` can be asked for, as data: what the flags of the command line, or a program, make. Nothing here has been
  * looked up yet: names of users, images and networks are as they were given.
  */
-import type { Rlimit } from "../spec/config.ts";
+import type { DeviceRule, Rlimit } from "../spec/config.ts";
 
 export type NetworkChoice =
   | { readonly kind: "bridge" }
@@ -75,6 +75,7 @@ export interface RunOptions {
   readonly init: boolean;
   readonly privileged: boolean;
   readonly readonlyRoot: boolean;
+  /** `NAME=VALUE`; a name alone takes the image's variable away. */
   readonly env: readonly string[];
   readonly workdir?: string;
   readonly user?: string;
@@ -85,6 +86,8 @@ export interface RunOptions {
   readonly shmSizeBytes?: number;
   readonly mounts: readonly MountRequest[];
   readonly devices: readonly DeviceRequest[];
+  /** What else of the host's devices may be opened, once a node for it has been made. */
+  readonly deviceRules: readonly DeviceRule[];
   readonly network: NetworkChoice;
   /** As docker writes them: `8080:80/tcp`. */
   readonly publish: readonly string[];

@@ -12,8 +12,9 @@ import { parseSecurityOptions } from "./security-options.ts";
 /** Throws a Failure if the profile cannot be read, or is malformed. */
 export async function chooseSeccomp(options: RunOptions): Promise<SeccompChoice> {
   const { seccomp } = parseSecurityOptions(options.securityOpts);
-  if (options.privileged || seccomp?.kind === "unconfined") return { kind: "none" };
-  if (seccomp === undefined) return { kind: "default" };
+  if (seccomp?.kind === "unconfined") return { kind: "none" };
+  // As with docker, a profile that is asked for holds with --privileged, too.
+  if (seccomp === undefined) return { kind: options.privileged ? "none" : "default" };
   const { parseProfile } = await import("../isolation/seccomp/profile-file.ts");
   const facts = {
     capabilities: capabilitiesOf(options),

@@ -22,16 +22,16 @@ export function formatCores(cpus: number): string {
 
 /** How long a start took: "3.9 ms", "41 ms", "1.2s". */
 export function formatDuration(milliseconds: number): string {
-  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 9.95) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
   return `${(milliseconds / 1000).toFixed(1)}s`;
 }
 
 /** How long something ran: "0.2s", "14s", "2m 14s", "3h 2m", "5d 3h". */
 export function formatUptime(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
-  if (milliseconds < 10_000) return `${(milliseconds / 1000).toFixed(1)}s`;
-  if (seconds < 60) return `${seconds}s`;
+  if (milliseconds < 9950) return `${(milliseconds / 1000).toFixed(1)}s`;
+  if (seconds < 60) return `${Math.max(seconds, 10)}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m`;
   return `${Math.floor(seconds / 86_400)}d ${Math.floor((seconds % 86_400) / 3600)}h`;
@@ -43,11 +43,12 @@ const SIZE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"] as const;
 export function formatSize(bytes: number, base: 1000 | 1024): string {
   let value = bytes;
   let unit = 0;
-  while (value >= base && unit < SIZE_UNITS.length - 1) {
+  // What would be rounded up to the base is one of the next unit: 999,999 bytes are 1MB.
+  while (Math.round(value) >= base && unit < SIZE_UNITS.length - 1) {
     value /= base;
     unit++;
   }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : short(value, 1)}${SIZE_UNITS[unit]}`;
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : short(value, 1)}${SIZE_UNITS[unit]}`;
 }
 
 const AGES: readonly [seconds: number, name: string][] = [
