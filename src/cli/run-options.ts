@@ -125,7 +125,12 @@ function refuseContradictions(flags: RunFlags): void {
     if (flags.uts === "host" && flags[other] !== undefined)
       throw contradict(other, "uts host", "the name would be changed on the host");
   }
-  if (flags.network?.startsWith("container:") !== true) return;
+  const network = flags.network ?? "bridge";
+  if (flags.publish.length > 0 && ["none", "host"].includes(network))
+    throw contradict("publish", `network ${network}`, "only ports of a network of the container's own are published");
+  if (!network.startsWith("container:")) return;
+  if (flags.publish.length > 0)
+    throw contradict("publish", "network container", "publish the ports of the other container");
   for (const other of ["dns", "dns-search", "dns-option", "add-host"] as const) {
     if (flags[other].length > 0)
       throw contradict(other, "network container", "its names are those of the other container: set them there");

@@ -27,10 +27,10 @@ export function formatDuration(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)}s`;
 }
 
-/** How long something ran: "0.2s", "14s", "2m 14s", "3h 2m", "5d 3h". */
+/** How long something ran: "41 ms", "1.2s", "14s", "2m 14s", "3h 2m", "5d 3h". */
 export function formatUptime(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
-  if (milliseconds < 9950) return `${(milliseconds / 1000).toFixed(1)}s`;
+  if (milliseconds < 9950) return formatDuration(milliseconds);
   if (seconds < 60) return `${Math.max(seconds, 10)}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m`;
