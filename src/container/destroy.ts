@@ -14,7 +14,16 @@ import { SIG } from "../linux/signal.ts";
 import { detachGone, detachNetwork } from "../network/attach.ts";
 import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type ContainerState, isRunning, listIds, lockDirectory, readState, releaseName, writeState } from "./state.ts";
+import {
+  type ContainerState,
+  isRunning,
+  listIds,
+  lockDirectory,
+  readState,
+  releaseName,
+  releaseNamesOf,
+  writeState,
+} from "./state.ts";
 
 /** How long a killed process is waited for: far more than a kernel needs. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -64,7 +73,8 @@ export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | 
 function recover(root: StateRoot, id: string): void {
   const state = readState(root, id);
   if (state === undefined) {
-    // The directory was made, and its maker died before it did anything else.
+    // Its maker died before it had noted what it was about to do: there is the directory, and perhaps a name.
+    releaseNamesOf(root, id);
     removeFiles(root, { id, name: id });
     return;
   }

@@ -165,6 +165,11 @@ export function releaseName(root: StateRoot, name: string, id: string): void {
   if (readLink(path) === id) removeFile(path);
 }
 
+/** Frees all names of an id whose own name is not known. */
+export function releaseNamesOf(root: StateRoot, id: string): void {
+  for (const { name } of listDirectory(root.names)) releaseName(root, name, id);
+}
+
 /** The id that a user means: a name, an id, or the beginning of exactly one id. */
 export function findContainer(root: StateRoot, text: string): string {
   if (isValidId(text)) {
