@@ -10,7 +10,7 @@ import { describe, runSweep, type Sweep } from "./sweep.ts";
 
 const FULL = process.env["MYCONTAINER_FULL_SWEEP"] !== undefined;
 const ERRORS = process.env["MYCONTAINER_ERROR_SWEEP"] !== undefined;
-const SAMPLE_POINTS = 80;
+const SAMPLE_POINTS = 50;
 const FINDINGS_SHOWN = 20;
 const SWEEP_TIMEOUT_MS = FULL || ERRORS ? 3_600_000 : 120_000;
 

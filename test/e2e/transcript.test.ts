@@ -99,8 +99,11 @@ e2e("a terminal has the size of ours, and follows it", async (engine) => {
   const terminal = engine.startOnTerminal(["run", "--quiet", "-it", "busybox", "/bin/sh"]);
   await terminal.sees("stdout", "/ # ");
   terminal.resize(41, 123);
-  terminal.write("trap 'stty size' WINCH; stty size\n");
+  terminal.write("stty size\n");
   await terminal.sees("stdout", "41 123");
+  // The program is told of another size (SIGWINCH), also while it waits.
+  terminal.write("sh -c 'trap \"stty size; exit\" WINCH; echo waiting; while :; do sleep 0.1; done'\n");
+  await terminal.sees("stdout", /waiting\r?\n/);
   terminal.resize(50, 99);
   await terminal.sees("stdout", "50 99");
   terminal.write("exit 3\n");
