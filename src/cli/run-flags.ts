@@ -57,6 +57,7 @@ export const RUN_FLAGS = {
   quiet: toggle("q", "Print no progress"),
   "read-only": toggle("", "Make the root file system read-only"),
   rm: toggle("", "Remove it at its end (the default in the foreground)"),
+  rootfs: toggle("", "The first word is no image but a directory of the host: the root as it is"),
   "security-opt": list("", "OPTION", "no-new-privileges, seccomp=FILE, apparmor=, label=, systempaths=unconfined"),
   "shm-size": text("", "SIZE", "Size of /dev/shm"),
   "sig-proxy": toggle("", "Pass signals on to it (the default)"),
@@ -93,8 +94,10 @@ export function runOptionsOf(
   if (flags.detach === true && flags["rm"] === undefined && flags.interactive === true && flags.tty === undefined) {
     throw new Failure("--detach and --interactive contradict each other", { hint: "leave one of them out" });
   }
+  const rootfs = flags.rootfs ?? false;
   return {
-    image,
+    image: rootfs ? absolutePath(image, context.cwd) : image,
+    rootfs,
     command,
     ...optional("entrypoint", flags.entrypoint, (value) => (value === "" ? [] : [value])),
     ...optional("name", flags.name, (value) => value),
@@ -196,6 +199,10 @@ function parseHostname(input: string): string {
 function parseWorkdir(input: string): string {
   if (input.startsWith("/")) return input;
   throw new Failure(`working directory '${input}' is not an absolute path`, { hint: "begin it with /" });
+}
+
+function absolutePath(path: string, cwd: string): string {
+  return path.startsWith("/") ? path : `${cwd}/${path}`;
 }
 
 function parseNetwork(input: string): NetworkChoice {

@@ -113,6 +113,10 @@ function makeRoot({ plan, handles }: InitContext, root: ContainerRoot): void {
   // No mount that is made here may reach the host: before the first one is made.
   mount("none", "/", null, MS.rec | MS.private);
   attachRoot(handles.root);
+  // A directory's mount may be a peer of the host's: what is mounted in it would be mounted there, too.
+  if (plan.root.kind === "directory") {
+    setAttributes(handles.root.fd, "/", { propagation: MS.private, recursive: true });
+  }
   for (const step of plan.rootSteps) inStep(describeStep(step), () => root.apply(step));
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
   const { oomScoreAdj } = plan.process;
