@@ -73,6 +73,7 @@ export function runInit(context: InitContext): never {
       signals: context.signals,
       filter: context.filter,
       diesWithSupervisor: true,
+      socketFd,
       warn: (text) => send(socketFd, { say: "warning", text }),
     });
   } catch (error) {
