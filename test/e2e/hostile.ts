@@ -3,7 +3,7 @@
  * shown to work where nothing stands against it.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Engine, Running } from "./harness.ts";
@@ -15,6 +15,7 @@ const APPLETS = ["cat", "chmod", "echo", "grep", "id", "ln", "ls", "mkdir", "mkn
 /** A new root directory with busybox in it. It lies in the engine's directory and goes with it. */
 export function makeRoot(engine: Engine): string {
   const root = mkdtempSync(join(engine.directory, "hostile-"));
+  chmodSync(root, 0o755); // of use for others than root, too
   mkdirSync(join(root, "bin"));
   copyFileSync(execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(), join(root, "bin/busybox"));
   for (const applet of APPLETS) symlinkSync("busybox", join(root, "bin", applet));
