@@ -2,10 +2,9 @@
  * `run --dry-run`: the plan, printed; nothing is made.
  */
 
-import { design, type PrepareRequest } from "../container/design.ts";
+import { design, imageOf, type PrepareRequest } from "../container/design.ts";
 import { newId } from "../container/id.ts";
 import { Failure } from "../failure.ts";
-import { resolveImage } from "../image/resolve.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
 import { O_DIRECTORY, O_PATH, openHost } from "../linux/hostpath.ts";
 import { planTree } from "../plan/tree.ts";
@@ -17,7 +16,7 @@ export function printPlan(request: PrepareRequest, format: string): number {
   if (format !== "tree" && format !== "json") {
     throw new Failure(`unknown format '${format}'`, { hint: "use tree or json" });
   }
-  const image = resolveImage(root.images, options.image);
+  const image = imageOf(root, options);
   using stack = new DisposableStack();
   // Nothing is mounted: users are looked up in the layers, the topmost first.
   const directories =

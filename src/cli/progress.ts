@@ -45,7 +45,9 @@ export function progressLines(event: ContainerEvent, style: Style = PLAIN): stri
     case "rooted":
       return [
         head("Setting up root filesystem..."),
-        step(`Extracting ${event.image} rootfs to ${event.rootfs}`),
+        step(
+          event.isDirectory ? `Using ${event.rootfs} as it is` : `Extracting ${event.image} rootfs to ${event.rootfs}`,
+        ),
         step("Mounting proc, sys, dev"),
         step("Pivot root to container rootfs"),
       ];

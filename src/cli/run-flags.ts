@@ -58,6 +58,7 @@ export const RUN_FLAGS = {
   publish: list("p"),
   quiet: toggle("q"),
   "read-only": TOGGLE,
+  rootfs: TOGGLE,
   rm: TOGGLE,
   "security-opt": LIST,
   "shm-size": TEXT,

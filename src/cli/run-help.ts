@@ -57,6 +57,7 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
     mount: ["type=...,target=...", "Mount a directory, volume or tmpfs"],
     tmpfs: ["PATH[:OPTIONS]", "Mount a tmpfs"],
     "read-only": ["", "Make the root file system read-only"],
+    rootfs: ["", "The first word is no image but a directory of the host: the root as it is"],
     "shm-size": ["SIZE", "Size of /dev/shm (the default is 64m)"],
     device: ["HOST[:PATH[:rwm]]", "Give access to a device of the host"],
     "device-cgroup-rule": ["'TYPE MAJOR:MINOR ACCESS'", "Allow other devices, as in 'c 10:* rw'"],

@@ -36,8 +36,10 @@ export function runOptionsOf(flags: RunFlags, words: readonly string[], context:
   if (image === undefined)
     throw new Failure("'run' needs an image", { hint: "as in: mycontainer run busybox /bin/sh" });
   refuseContradictions(flags);
+  const rootfs = flags.rootfs ?? false;
   return present({
-    image,
+    image: rootfs && !image.startsWith("/") ? `${context.cwd}/${image}` : image,
+    rootfs,
     command,
     entrypoint: given(flags.entrypoint, (value) => (value === "" ? [] : [value])),
     name: flags.name,

@@ -50,7 +50,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const { startTrace } = await import("../linux/trace.ts");
     startTrace(STDERR);
   }
-  await prepareStore(root.images, options.image);
+  if (!options.rootfs) await prepareStore(root.images, options.image);
   const emit = emitter(flags.quiet === true || options.detach);
   const filter = await filterOf(seccomp, capabilitiesOf(options));
   const request = { root, options, defaults, seccomp, filter, emit, startMs };

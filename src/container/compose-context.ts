@@ -12,7 +12,8 @@ export interface ComposeContext {
   readonly id: string;
   readonly image: ImageConfig;
   readonly defaults: Defaults;
-  readonly paths: ContainerPaths;
+  /** Of the root file system, on the host. */
+  readonly rootPath: string;
   readonly cgroupKind: "v1" | "v2";
   readonly user: {
     readonly uid: number;

@@ -45,7 +45,7 @@ export function composeSpec(options: RunOptions, context: ComposeContext): Spec 
       ...(security.apparmor === undefined ? {} : { apparmorProfile: security.apparmor }),
       ...(security.selinux === undefined ? {} : { selinuxLabel: security.selinux }),
     },
-    root: { path: context.paths.rootfs, readonly: options.readonlyRoot },
+    root: { path: context.rootPath, readonly: options.readonlyRoot },
     ...(hostname === undefined ? {} : { hostname }),
     ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
     mounts: composeMounts(options, context),

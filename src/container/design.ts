@@ -5,7 +5,8 @@
 import { detectLayout } from "../cgroup/layout.ts";
 import { resolveCgroupsPath } from "../cgroup/path.ts";
 import { planCgroup } from "../cgroup/plan.ts";
-import type { ResolvedImage } from "../image/resolve.ts";
+import { directoryImage } from "../image/directory.ts";
+import { type ResolvedImage, resolveImage } from "../image/resolve.ts";
 import type { HostRange } from "../isolation/idmap.ts";
 import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
@@ -67,7 +68,7 @@ export function design(ground: Ground): Design {
     id,
     image: image.config,
     defaults,
-    paths,
+    rootPath: image.directory ?? paths.rootfs,
     cgroupKind: detectLayout().kind === "v2" ? "v2" : "v1",
     user: resolveUser(options.user ?? image.config.User ?? "", options.groupAdd, accounts),
     security,
@@ -122,6 +123,11 @@ function askedLimits({ limits, privileged }: RunOptions): Set<string> {
   // A container that may make device nodes is never without a guard of its devices.
   if (!privileged) asked.add("devices");
   return asked;
+}
+
+/** What the container's root is made of. Throws a Failure if it is not here. */
+export function imageOf(root: StateRoot, options: RunOptions): ResolvedImage {
+  return options.rootfs ? directoryImage(options.image) : resolveImage(root.images, options.image);
 }
 
 export function rootSource({ options, image }: Pick<Ground, "options" | "image">, paths: ContainerPaths): RootSource {

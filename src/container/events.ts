@@ -6,7 +6,13 @@ import type { NamespaceType } from "../spec/config.ts";
 export type ContainerEvent =
   | { readonly kind: "creating"; readonly id: string }
   | { readonly kind: "namespaces"; readonly types: readonly NamespaceType[] }
-  | { readonly kind: "rooted"; readonly image: string; readonly rootfs: string }
+  | {
+      readonly kind: "rooted";
+      readonly image: string;
+      readonly rootfs: string;
+      /** Whether the root is a directory of the user's, and nothing of an image. */
+      readonly isDirectory: boolean;
+    }
   | {
       readonly kind: "cgroup";
       readonly path: string;

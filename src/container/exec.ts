@@ -150,6 +150,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       signals: request.signals,
       filter: request.filter,
       diesWithSupervisor: !request.detached,
+      socketFd,
       warn: (text) => send(socketFd, { say: "warning", text }),
     });
   } catch (error) {

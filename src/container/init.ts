@@ -73,6 +73,7 @@ export function runInit(context: InitContext): never {
       signals: context.signals,
       filter: context.filter,
       diesWithSupervisor: true,
+      socketFd,
       warn: (text) => send(socketFd, { say: "warning", text }),
     });
   } catch (error) {
@@ -113,6 +114,10 @@ function makeRoot({ plan, handles }: InitContext, root: ContainerRoot): void {
   // No mount that is made here may reach the host: before the first one is made.
   mount("none", "/", null, MS.rec | MS.private);
   attachRoot(handles.root);
+  // A directory's mount may be a peer of the host's: what is mounted in it would be mounted there, too.
+  if (plan.root.kind === "directory") {
+    setAttributes(handles.root.fd, "/", { propagation: MS.private, recursive: true });
+  }
   for (const step of plan.rootSteps) inStep(describeStep(step), () => root.apply(step));
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
   const { oomScoreAdj } = plan.process;

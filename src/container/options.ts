@@ -58,7 +58,10 @@ export interface LimitOptions {
 }
 
 export interface RunOptions {
+  /** The image's name; with `rootfs` the path of a directory of the host. */
   readonly image: string;
+  /** Whether a directory is the root as it is: it is written to, and stays. */
+  readonly rootfs: boolean;
   /** After the image's name; empty: the image's own command. */
   readonly command: readonly string[];
   /** In place of the image's; `[]` takes it away. */

@@ -3,7 +3,6 @@
  */
 import { Failure } from "../failure.ts";
 import type { ResolvedImage } from "../image/resolve.ts";
-import { resolveImage } from "../image/resolve.ts";
 import type { HostRange } from "../isolation/idmap.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -30,7 +29,7 @@ import type { IdMaps, Plan } from "../plan/plan.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
 import type { Design, PrepareRequest } from "./design.ts";
-import { design, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
+import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
 import { reconcile, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { newId } from "./id.ts";
@@ -64,7 +63,7 @@ const OTHERS_WRITE = 0o022;
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
 export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
   checkOwner(root);
-  const image = resolveImage(root.images, options.image);
+  const image = imageOf(root, options);
   const { id, lock } = claimNewId(root, image.baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();

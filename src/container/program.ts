@@ -10,7 +10,7 @@ import { decode } from "../linux/door.ts";
 import { errnoName, errnoText } from "../linux/errno.ts";
 import { attempt, call, isErrno } from "../linux/error.ts";
 import { AT_FDCWD, Handle, placeAt } from "../linux/fd.ts";
-import { cloexecFrom, execve, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
+import { closeFromBut, execve, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
 import { O_PATH } from "../linux/rootpath.ts";
 import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
 import { statusOfFd } from "../linux/status.ts";
@@ -34,6 +34,8 @@ export interface ProgramContext {
   readonly filter: Filter | undefined;
   /** Whether the kernel kills it when the process that made it ends. */
   readonly diesWithSupervisor: boolean;
+  /** To whoever made the process; it stays open until the program runs. */
+  readonly socketFd: number;
   readonly warn: (text: string) => void;
 }
 
@@ -57,6 +59,9 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // A session keyring of its own: the caller's keys are not the container's. Kernels without keyrings have none to hide.
   attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
   if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid, plan.user.gid);
+  // Before any path of the image's is looked up: by /proc/self/fd/N it could lead through what is open here to the host,
+  // and that execve(2) closes it comes too late (CVE-2024-21626).
+  closeFromBut(FIRST_OTHER_FD, context.socketFd);
   for (const warning of applyRlimits(plan.rlimits)) context.warn(warning);
   const lacking = giveUpPrivileges(plan, context.filter);
   if (lacking.length > 0 && !isPrivileged(plan))
@@ -66,8 +71,6 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // Changing ids has cleared it.
   if (context.diesWithSupervisor) prctl(PR.setPdeathsig, SIG.KILL);
   const path = findProgram(plan);
-  // What our caller left open to us is not the container's; our own descriptors are CLOEXEC from birth.
-  cloexecFrom(FIRST_OTHER_FD);
   resetDispositions(context.signals.ignored);
   if (plan.noNewPrivileges) install(context.filter);
   restoreMask(context.signals.mask);

@@ -94,7 +94,14 @@ function nameOwnAddress(prepared: Prepared, address: string): void {
 
 function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit): void {
   emit({ kind: "namespaces", types: prepared.plan.namespaces.create });
-  emit({ kind: "rooted", image: prepared.imageName, rootfs: prepared.paths.rootfs });
+  const { root } = prepared.plan;
+  const isDirectory = root.kind === "directory";
+  emit({
+    kind: "rooted",
+    image: prepared.imageName,
+    rootfs: isDirectory ? root.path : prepared.paths.rootfs,
+    isDirectory,
+  });
   if (prepared.cgroupTold !== undefined) emit({ kind: "cgroup", ...prepared.cgroupTold });
   if (attached !== undefined) emit({ kind: "network", ...attached });
 }
@@ -134,7 +141,7 @@ function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): 
   if (state.removeAtEnd) {
     removeFiles(root, state);
     removeOwnVolumes(root, state.id);
-    emit({ kind: "rootfs-removed" });
+    if (prepared.plan.root.kind !== "directory") emit({ kind: "rootfs-removed" });
   } else {
     const { init: _init, ...rest } = state;
     writeState(root, { ...rest, hasNetwork: false, status: "exited", exit }, { durable: true });

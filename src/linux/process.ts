@@ -255,19 +255,15 @@ export function getLimit(resource: number): { soft: bigint; hard: bigint } {
   return rlimit.decode(out);
 }
 
-const CLOSE_RANGE_CLOEXEC = 4;
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
-/** How far descriptors are walked one by one where the kernel cannot mark a range. */
-const WALKED_FDS = 4096;
-
-/** Has execve(2) close all descriptors from `first` on (close_range(2); before 5.11 they are marked one by one). */
-export function cloexecFrom(first: number): void {
-  if (attempt("close_range", first, 0xffffffff, CLOSE_RANGE_CLOEXEC) === 0) return;
-  for (let fd = first; fd < WALKED_FDS; fd++) attempt("fcntl", fd, F_SETFD, FD_CLOEXEC);
-}
+const LAST_FD = 0xffffffff;
 
 /** Closes all descriptors from `first` on: what our caller left open to us. */
 export function closeFrom(first: number): void {
-  attempt("close_range", first, 0xffffffff, 0);
+  attempt("close_range", first, LAST_FD, 0);
+}
+
+/** As `closeFrom`, but for one, which is at least `first`. */
+export function closeFromBut(first: number, kept: number): void {
+  if (kept > first) attempt("close_range", first, kept - 1, 0);
+  closeFrom(kept + 1);
 }

@@ -11,7 +11,7 @@ const id = "alpine-c4a2f1";
 const MADE: readonly ContainerEvent[] = [
   { kind: "creating", id },
   { kind: "namespaces", types: ["mount", "pid", "network", "uts", "ipc"] },
-  { kind: "rooted", image: "alpine", rootfs: `/var/lib/mycontainer/${id}/rootfs` },
+  { kind: "rooted", image: "alpine", rootfs: `/var/lib/mycontainer/${id}/rootfs`, isDirectory: false },
   { kind: "cgroup", path: `/sys/fs/cgroup/mycontainer/${id}`, memoryBytes: 512 * MIB, cpus: 0.5 },
   {
     kind: "network",

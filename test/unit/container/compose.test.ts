@@ -22,7 +22,7 @@ const CONTEXT: ComposeContext = {
   id: ID,
   image: { Cmd: ["/bin/sh"], Env: ["PATH=/usr/bin:/bin", "LANG=C"] },
   defaults: BUILT_IN_DEFAULTS,
-  paths: PATHS,
+  rootPath: PATHS.rootfs,
   networkFiles: PATHS,
   cgroupKind: "v2",
   user: { uid: 0, gid: 0, additionalGids: [], home: "/root" },
