@@ -45,6 +45,11 @@ export function receive<M extends Order | Report>(socketFd: number): Received<M>
   return { message: JSON.parse(decode(packet.bytes)) as M, fds: packet.fds };
 }
 
+/** What the other side has reported, as the error that it is. */
+export function failureOf({ message, hint, exitCode }: Extract<Report, { say: "failed" }>): Failure {
+  return new Failure(message, { hint, exitCode });
+}
+
 /** Waits for one kind of report, telling warnings on the way; throws what is reported as a failure. */
 export function awaitReport<S extends Report["say"]>(
   socketFd: number,
@@ -58,9 +63,7 @@ export function awaitReport<S extends Report["say"]>(
       throw new Failure("the container's process was ended while it was made");
     }
     const { message } = received;
-    if (message.say === "failed") {
-      throw new Failure(message.message, { hint: message.hint, exitCode: message.exitCode });
-    }
+    if (message.say === "failed") throw failureOf(message);
     if (message.say === "warning") warn(message.text);
     else if (message.say === say) return received as Received<Extract<Report, { say: S }>>;
   }

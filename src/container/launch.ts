@@ -14,13 +14,14 @@ import { isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
 import { O_RDONLY, openHost } from "../linux/hostpath.ts";
 import { cloneHostTree } from "../linux/mount.ts";
+import { waitReadable } from "../linux/poll.ts";
 import { type Child, fork, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
 import { type Attached, attachNetwork, loopbackUp } from "../network/attach.ts";
 import type { ReservedPort } from "../network/ports.ts";
 import type { Plan, RootSource } from "../plan/plan.ts";
-import { awaitReport, send } from "./channel.ts";
+import { awaitReport, failureOf, type Report, receive, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
 import { inStep, runInit } from "./init.ts";
 import type { InheritedSignals } from "./program.ts";
@@ -144,12 +145,22 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
     send(socketFd, { say: "mapped" });
   }
   // While the container's process makes its root, the network is made.
-  const attached = attach(options, child.pid);
+  const attached = whileItLives(socketFd, () => attach(options, child.pid));
   const terminal = awaitReport(socketFd, "rooted", warn)?.fds[0];
   options.rooted(attached);
   send(socketFd, { say: "go" });
   awaitReport(socketFd, "end", warn);
   return terminal;
+}
+
+/** Runs what needs the new process. If that fails because the process has ended, what it said of its end is the error. */
+function whileItLives<T>(socketFd: number, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const told = waitReadable(socketFd, 0) ? receive<Report>(socketFd)?.message : undefined;
+    throw told?.say === "failed" ? failureOf(told) : error;
+  }
 }
 
 function attach(options: LaunchOptions, pid: number): Attached | undefined {

@@ -18,6 +18,7 @@ function options(...argv: string[]): RunOptions {
 test("an image alone asks for nothing else", () => {
   assert.deepEqual(options("busybox"), {
     image: "busybox",
+    rootfs: false,
     command: [],
     detach: false,
     init: false,
