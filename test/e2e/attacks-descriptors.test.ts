@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { execOutput, removeAll, runScript, startDetached } from "./containers.ts";
-import { e2e, type Engine, MYCONTAINER, type Outcome, start } from "./harness.ts";
+import { type Engine, e2e, MYCONTAINER, type Outcome, start } from "./harness.ts";
 
 const FIRST = 3;
 const LAST = 20;
@@ -19,7 +19,8 @@ const WAYS = (number: number) => [
 /** As `engine.call`, by a shell that has directories and files of the host open. */
 function callWithOpenFiles(engine: Engine, args: string[], options: { stdin?: string } = {}): Promise<Outcome> {
   const line = `exec 5</etc/passwd 6</ 9<${engine.directory} 20</proc; exec "$@"`;
-  return start(engine.directory, ["bash", "-c", line, "bash", MYCONTAINER, ...args], { env: engine.env, ...options }).ended;
+  return start(engine.directory, ["bash", "-c", line, "bash", MYCONTAINER, ...args], { env: engine.env, ...options })
+    .ended;
 }
 
 e2e("a working directory that is a descriptor is refused by run", async (engine) => {

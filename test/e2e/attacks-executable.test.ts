@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { initPid } from "./containers.ts";
-import { e2e, type Engine, MYCONTAINER, type Running, start } from "./harness.ts";
+import { type Engine, e2e, MYCONTAINER, type Running, start } from "./harness.ts";
 import { addAttacker, endAttacker, makeRoot } from "./hostile.ts";
 
 const EXECS = 30;
@@ -63,15 +63,18 @@ e2e("the same attack changes an executable that enters the container unprotected
 });
 
 for (const entrypoint of ["/proc/self/exe", "/bin/again"]) {
-  e2e(`a container whose command is ${entrypoint} runs our executable as any program, and leaves it as it was`, async (engine) => {
-    const before = checksum(MYCONTAINER);
-    const root = makeRoot(engine);
-    writeFileSync(join(root, "bin/again"), "#!/proc/self/exe\n");
-    chmodSync(join(root, "bin/again"), 0o755);
-    const { stdout } = await engine.call(["run", "-q", "--network", "none", "--rootfs", root, entrypoint, "--help"]);
-    assert.doesNotMatch(stdout, /busybox/i);
-    assert.equal(checksum(MYCONTAINER), before);
-  });
+  e2e(
+    `a container whose command is ${entrypoint} runs our executable as any program, and leaves it as it was`,
+    async (engine) => {
+      const before = checksum(MYCONTAINER);
+      const root = makeRoot(engine);
+      writeFileSync(join(root, "bin/again"), "#!/proc/self/exe\n");
+      chmodSync(join(root, "bin/again"), 0o755);
+      const { stdout } = await engine.call(["run", "-q", "--network", "none", "--rootfs", root, entrypoint, "--help"]);
+      assert.doesNotMatch(stdout, /busybox/i);
+      assert.equal(checksum(MYCONTAINER), before);
+    },
+  );
 }
 
 e2e("a container sees nothing of the processes that enter it, before they are its own", async (engine) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeAll, runScript, startDetached } from "./containers.ts";
-import { e2e, type Engine } from "./harness.ts";
+import { type Engine, e2e } from "./harness.ts";
 import { makeRoot } from "./hostile.ts";
 
 const BAD_NAMES = [
@@ -42,7 +42,15 @@ for (const name of BAD_NAMES) {
 
   e2e(`no container can be called ${shown}`, async (engine) => {
     putCanaries(engine);
-    const { status, stderr } = await engine.call(["run", "-q", "--network", "none", `--name=${name}`, "busybox", "true"]);
+    const { status, stderr } = await engine.call([
+      "run",
+      "-q",
+      "--network",
+      "none",
+      `--name=${name}`,
+      "busybox",
+      "true",
+    ]);
     assert.equal(status, 125);
     assert.match(stderr, /^mycontainer: bad container name /);
   });
@@ -122,7 +130,21 @@ for (const [user, ids] of [
   });
 }
 
-for (const user of ["+1", "-1", "1:", ":1", "4294967295", "4294967296", "18446744073709551616", "0x1", "1e3", "rooty", "minus", "empty", " 0"]) {
+for (const user of [
+  "+1",
+  "-1",
+  "1:",
+  ":1",
+  "4294967295",
+  "4294967296",
+  "18446744073709551616",
+  "0x1",
+  "1e3",
+  "rooty",
+  "minus",
+  "empty",
+  " 0",
+]) {
   e2e(`the user '${user}' is an error, for run and exec, and never root`, async (engine) => {
     const root = makeRoot(engine);
     mkdirSync(join(root, "etc"));

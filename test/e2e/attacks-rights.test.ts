@@ -68,14 +68,27 @@ e2e("device nodes of the host cannot be opened, whoever made them", async (engin
 });
 
 e2e("a device that was asked for can be used as it was asked for, and no other", async (engine) => {
-  const script = "head -c 1 /dev/loop-control; (: >/dev/loop-control) && echo written; (: </dev/mem) && echo read; true";
+  const script =
+    "head -c 1 /dev/loop-control; (: >/dev/loop-control) && echo written; (: </dev/mem) && echo read; true";
   const { stdout } = await runScript(engine, script, ["--device", "/dev/null:/dev/loop-control:r"]);
   assert.equal(stdout, "written\n"); // it is the null device under another name, which all may use
 });
 
 const DEVICES = "/sys/fs/cgroup/devices";
 /** What Docker allows: making nodes, and using those that every container has. */
-const ALLOWED = ["b *:* m", "c *:* m", "c 136:* rwm", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm"];
+const ALLOWED = [
+  "b *:* m",
+  "c *:* m",
+  "c 136:* rwm",
+  "c 1:3 rwm",
+  "c 1:5 rwm",
+  "c 1:7 rwm",
+  "c 1:8 rwm",
+  "c 1:9 rwm",
+  "c 5:0 rwm",
+  "c 5:1 rwm",
+  "c 5:2 rwm",
+];
 
 if (existsSync(DEVICES)) {
   e2e("the kernel's list of devices is the default one and nothing else", async (engine) => {
@@ -123,7 +136,18 @@ e2e("letters cannot be typed into the terminal that a container has", async (eng
 });
 
 e2e("a container's terminal is a new one, and the caller's is out of its reach", async (engine) => {
-  const terminal = engine.startOnTerminal(["run", "-q", "-t", "busybox", "sh", "-c", "tty; ls /dev/pts; test -c /dev/console && echo console"]);
+  const terminal = engine.startOnTerminal([
+    "run",
+    "-q",
+    "-t",
+    "busybox",
+    "sh",
+    "-c",
+    "tty; ls /dev/pts; test -c /dev/console && echo console",
+  ]);
   const { stdout } = await terminal.ended;
-  assert.deepEqual(stdout.replaceAll("\r", "").trim().split(/\s+/).sort(), ["/dev/console", "0", "console", "ptmx"].sort());
+  assert.deepEqual(
+    stdout.replaceAll("\r", "").trim().split(/\s+/).sort(),
+    ["/dev/pts/0", "0", "console", "ptmx"].sort(),
+  );
 });

@@ -4,10 +4,19 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { e2e, type Engine, type Outcome } from "./harness.ts";
+import { type Engine, e2e, type Outcome } from "./harness.ts";
 import { addAttacker, endAttacker, makeRoot, runWith } from "./hostile.ts";
 
 function runRoot(engine: Engine, root: string, command: string[], flags: string[] = []): Promise<Outcome> {
@@ -23,26 +32,32 @@ function hostDirectory(engine: Engine): string {
 
 const NODES = "for node in null zero; do test -c /dev/$node || exit 1; done";
 
-e2e("a link in the place of /dev leads to the image's directory of that name and never to the host's", async (engine) => {
-  const root = makeRoot(engine);
-  const host = hostDirectory(engine);
-  symlinkSync(host, join(root, "dev"));
-  await runRoot(engine, root, ["true"]);
-  assert.deepEqual(readdirSync(host), ["file"]);
-  rmSync(join(root, "dev"));
-  symlinkSync("/../devices", join(root, "dev"));
-  const { status, stderr } = await runRoot(engine, root, ["sh", "-c", NODES]);
-  assert.equal(status, 0, stderr);
-});
-
-for (const runtime of ["runc", "crun"] as const) {
-  e2e(`Debian's ${runtime} makes the links and nodes of /dev in the host's directory that such a link leads to`, async (engine) => {
+e2e(
+  "a link in the place of /dev leads to the image's directory of that name and never to the host's",
+  async (engine) => {
     const root = makeRoot(engine);
     const host = hostDirectory(engine);
     symlinkSync(host, join(root, "dev"));
-    await runWith(runtime, engine, root, { args: ["/bin/true"] });
-    assert.ok(readdirSync(host).includes("fd"), `${runtime} no longer fails: it serves no more as a comparison`);
-  });
+    await runRoot(engine, root, ["true"]);
+    assert.deepEqual(readdirSync(host), ["file"]);
+    rmSync(join(root, "dev"));
+    symlinkSync("/../devices", join(root, "dev"));
+    const { status, stderr } = await runRoot(engine, root, ["sh", "-c", NODES]);
+    assert.equal(status, 0, stderr);
+  },
+);
+
+for (const runtime of ["runc", "crun"] as const) {
+  e2e(
+    `Debian's ${runtime} makes the links and nodes of /dev in the host's directory that such a link leads to`,
+    async (engine) => {
+      const root = makeRoot(engine);
+      const host = hostDirectory(engine);
+      symlinkSync(host, join(root, "dev"));
+      await runWith(runtime, engine, root, { args: ["/bin/true"] });
+      assert.ok(readdirSync(host).includes("fd"), `${runtime} no longer fails: it serves no more as a comparison`);
+    },
+  );
 }
 
 const SECRET = "/proc/sys/kernel/domainname";
@@ -111,10 +126,26 @@ e2e("mount targets that another container swaps while mounts are made never lead
   const attackerRoot = makeRoot(engine);
   const program = addAttacker(engine, attackerRoot);
   const flags = ["-q", "--network", "none", "--cpus", "0", "--name", "swapper", "-v", `${shared}:/shared`];
-  const swapper = engine.start(["run", ...flags, "--rootfs", attackerRoot, program, "swap", "/shared/target", "/shared/link"]);
+  const swapper = engine.start([
+    "run",
+    ...flags,
+    "--rootfs",
+    attackerRoot,
+    program,
+    "swap",
+    "/shared/target",
+    "/shared/link",
+  ]);
   await swapper.sees("stdout", "ready");
   const root = makeRoot(engine);
-  const mounts = ["-v", `${shared}:/shared`, "--tmpfs", "/shared/target/deep", "-v", `${engine.directory}:/shared/target/bound`];
+  const mounts = [
+    "-v",
+    `${shared}:/shared`,
+    "--tmpfs",
+    "/shared/target/deep",
+    "-v",
+    `${engine.directory}:/shared/target/bound`,
+  ];
   for (let turn = 0; turn < STARTS; turn++) {
     await runRoot(engine, root, ["true"], mounts);
     assert.deepEqual(readdirSync(host), ["file"], `in turn ${turn}`);
@@ -127,7 +158,11 @@ const WITHIN_MS = 2000;
 
 for (const [what, make, message] of [
   ["a pipe", (path: string) => execFileSync("mkfifo", [path]), /\/etc\/passwd is not a regular file but a fifo/],
-  ["a device", (path: string) => execFileSync("mknod", [path, "c", "1", "5"]), /\/etc\/passwd is not a regular file but a character/],
+  [
+    "a device",
+    (path: string) => execFileSync("mknod", [path, "c", "1", "5"]),
+    /\/etc\/passwd is not a regular file but a character/,
+  ],
   ["a link to the host's", (path: string) => symlinkSync("/../../../../etc/passwd", path), /\/etc\/passwd/],
   [
     "a sparse file of 1 GiB",

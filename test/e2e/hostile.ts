@@ -10,14 +10,35 @@ import type { Engine, Running } from "./harness.ts";
 import { type Outcome, start } from "./harness.ts";
 
 const SOURCE = fileURLToPath(new URL("../tools/attacker.c", import.meta.url));
-const APPLETS = ["cat", "chmod", "echo", "grep", "id", "ln", "ls", "mkdir", "mknod", "mount", "ps", "readlink", "sh", "sleep", "stat", "true", "wc"];
+const APPLETS = [
+  "cat",
+  "chmod",
+  "echo",
+  "grep",
+  "id",
+  "ln",
+  "ls",
+  "mkdir",
+  "mknod",
+  "mount",
+  "ps",
+  "readlink",
+  "sh",
+  "sleep",
+  "stat",
+  "true",
+  "wc",
+];
 
 /** A new root directory with busybox in it. It lies in the engine's directory and goes with it. */
 export function makeRoot(engine: Engine): string {
   const root = mkdtempSync(join(engine.directory, "hostile-"));
   chmodSync(root, 0o755); // of use for others than root, too
   mkdirSync(join(root, "bin"));
-  copyFileSync(execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(), join(root, "bin/busybox"));
+  copyFileSync(
+    execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(),
+    join(root, "bin/busybox"),
+  );
   for (const applet of APPLETS) symlinkSync("busybox", join(root, "bin", applet));
   return root;
 }
@@ -25,7 +46,8 @@ export function makeRoot(engine: Engine): string {
 /** Compiles test/tools/attacker.c into a root; its path in there. */
 export function addAttacker(engine: Engine, root: string): string {
   const program = join(engine.directory, "attacker");
-  if (!existsSync(program)) execFileSync("gcc", ["-std=gnu11", "-O2", "-Wall", "-static", "-o", program, SOURCE], { stdio: "inherit" });
+  if (!existsSync(program))
+    execFileSync("gcc", ["-std=gnu11", "-O2", "-Wall", "-static", "-o", program, SOURCE], { stdio: "inherit" });
   copyFileSync(program, join(root, "attacker"));
   return "/attacker";
 }
