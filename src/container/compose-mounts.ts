@@ -54,17 +54,13 @@ function systemMounts(options: RunOptions, context: ComposeContext): Mount[] {
       ? {
           destination: "/dev/shm",
           type: "bind",
-          source: sharedDirectory(context, "shm"),
+          source: sharedMemory(context),
           options: ["rbind", ...noexec],
         }
       : { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...noexec, "mode=1777", ...shmSize] },
-    sharesIpc
-      ? {
-          destination: "/dev/mqueue",
-          type: "bind",
-          source: sharedDirectory(context, "mqueue"),
-          options: ["rbind", ...noexec],
-        }
+    // It shows the queues of the IPC namespace that it is mounted in. A user namespace may mount that only of a namespace of its own.
+    sharesIpc && options.userns
+      ? { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["rbind", ...noexec] }
       : { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: noexec },
     ownsSysfs(options)
       ? { destination: "/sys", type: "sysfs", source: "sysfs", options: [...noexec, access] }
@@ -86,11 +82,10 @@ function ownsSysfs(options: RunOptions): boolean {
   return !options.userns || options.network.kind === "bridge" || options.network.kind === "none";
 }
 
-/** The directory of the host, or of the container whose IPC namespace is shared. */
-function sharedDirectory(context: ComposeContext, name: "shm" | "mqueue"): string {
+/** Of the host, or of the container whose IPC namespace is shared. */
+function sharedMemory(context: ComposeContext): string {
   const namespace = context.joined.ipc;
-  const root = namespace === undefined ? "" : namespace.replace(/\/ns\/ipc$/, "/root");
-  return `${root}/dev/${name}`;
+  return namespace === undefined ? "/dev/shm" : namespace.replace(/\/ns\/ipc$/, "/root/dev/shm");
 }
 
 function tmpMount(options: RunOptions, context: ComposeContext): Mount {

@@ -4,6 +4,7 @@
  */
 import { createCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
+import { cloneSource } from "../isolation/borrowed-mount.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
 import { idmappedLayers } from "../isolation/idmap-layers.ts";
 import { cloneFlags, flagOf } from "../isolation/namespaces.ts";
@@ -71,7 +72,7 @@ function openBindSources(plan: Plan): Map<BindStep, Handle> {
   for (const step of plan.rootSteps) {
     if (step.do !== "bind") continue;
     try {
-      sources.set(step, cloneHostTree(step.source, { recursive: step.recursive }));
+      sources.set(step, cloneSource(step.source, { recursive: step.recursive }));
     } catch (error) {
       if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
       throw new Failure(

@@ -45,11 +45,17 @@ export function makeRoot(engine: Engine): string {
 
 /** Compiles test/tools/attacker.c into a root; its path in there. */
 export function addAttacker(engine: Engine, root: string): string {
+  const program = compileAttacker(engine);
+  copyFileSync(program, join(root, "attacker"));
+  return "/attacker";
+}
+
+/** Compiles test/tools/attacker.c; its path on the host. */
+export function compileAttacker(engine: Engine): string {
   const program = join(engine.directory, "attacker");
   if (!existsSync(program))
     execFileSync("gcc", ["-std=gnu11", "-O2", "-Wall", "-static", "-o", program, SOURCE], { stdio: "inherit" });
-  copyFileSync(program, join(root, "attacker"));
-  return "/attacker";
+  return program;
 }
 
 /** What the attacker said at its end: `seen`, `opened`, `turns`. */

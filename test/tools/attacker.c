@@ -7,6 +7,7 @@
  *   attacker spy               opens descriptors, memory and environment of processes that it did not start (CVE-2016-9962)
  *   attacker swap ONE OTHER    exchanges two paths for as long as it runs (CVE-2021-30465)
  *   attacker enter PID         enters a container as a runtime without any protection would, and runs itself there (for comparison)
+ *   attacker keyring           tells the session keyring that it has
  *   attacker type              puts letters into the terminal's input (TIOCSTI, CVE-2017-5226)
  */
 #define _GNU_SOURCE
@@ -151,6 +152,10 @@ int main(int argc, char **argv) {
   sigaction(SIGTERM, &action, NULL);
   if (strcmp(mode, "enter") == 0) return enter(argc > 2 ? argv[2] : "");
   if (strcmp(mode, "linger") == 0) return usleep(LINGER_MICROSECONDS);
+  if (strcmp(mode, "keyring") == 0) {
+    printf("keyring=%ld\n", syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3 /* KEY_SPEC_SESSION_KEYRING */, 0));
+    return 0;
+  }
   if (strcmp(mode, "type") == 0) {
     for (const char *letter = "typed\n"; *letter; letter++) opened += ioctl(0, TIOCSTI, letter) == 0;
     printf("opened=%ld errno=%d\n", opened, errno);
