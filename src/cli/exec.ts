@@ -1,10 +1,9 @@
 /**
  * `mycontainer exec`.
  */
-import { currentState } from "../container/control.ts";
 import { execute } from "../container/exec.ts";
 import { containerPaths, stateRoot } from "../container/paths.ts";
-import { type ContainerState, findContainer } from "../container/state.ts";
+import { type ContainerState, findContainer, isRunning, readState } from "../container/state.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { Failure } from "../failure.ts";
@@ -56,8 +55,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   requireRoot();
   const root = stateRoot();
-  const state = currentState(root, findContainer(root, name));
-  if (state.status !== "running" || state.init === undefined) {
+  // The state is taken as it is, and not reconciled first: whether the process that it names runs is all that counts here.
+  const state = readState(root, findContainer(root, name));
+  if (state === undefined)
+    throw new Failure(`no container '${name}' here`, { hint: "'mycontainer ps -a' lists those that there are" });
+  if (state.status !== "running" || state.init === undefined || !isRunning(state.init)) {
     throw new Failure(`container '${state.name}' is not running`, {
       hint: "'mycontainer ps -a' shows what became of it",
     });

@@ -121,9 +121,15 @@ export function waitForLock(directory: string): void {
   }
 }
 
-/** Finishes whatever died half way, of all containers. */
+/**
+ * Finishes whatever died half way, of all containers. It runs after each start, so it looks no further where a lock is held:
+ * whoever holds it lives, or is finished by the next command.
+ */
 export function reconcileAll(root: StateRoot): void {
-  for (const id of listIds(root)) reconcile(root, id);
+  for (const id of listIds(root)) {
+    using held = lockDirectory(containerPaths(root, id).directory);
+    if (held !== undefined) recover(root, id);
+  }
   // Leases of containers whose directories somebody has removed by hand.
   detachGone(root.networks, (id) => exists(containerPaths(root, id).directory));
 }
