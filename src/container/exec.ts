@@ -10,6 +10,7 @@ import { openProcfs } from "../isolation/procfs.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { call } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
+import { pipe, read, writeAll } from "../linux/io.ts";
 import { filesystemOf, MAGIC } from "../linux/mount.ts";
 import { type Child, CLONE, exit, fork, openPidfd, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
 import { O_DIRECTORY, openInRoot } from "../linux/rootpath.ts";
@@ -112,11 +113,18 @@ function enter(
       pidfd,
       types.reduce((flags, type) => flags + flagOf(type), 0),
     );
+    const [told, tell] = pipe();
     const program = fork(CLONE.parent);
     if (program === undefined) {
+      tell.close();
+      // What the program has to say comes after who it is: else nobody would reap it, and a container whose first process
+      // has ended waits for the last of its processes to be reaped.
+      if (read(told.fd, new Uint8Array(1)) === 0) exit(1);
+      told.close();
       runProgram(request, socketFd);
     }
     send(socketFd, { say: "entered", pid: program.pid }, [program.pidfd.fd]);
+    writeAll(tell.fd, "!");
     exit(0);
   } catch (error) {
     reportFailure(socketFd, error);

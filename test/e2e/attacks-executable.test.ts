@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { initPid } from "./containers.ts";
 import { type Engine, e2e, MYCONTAINER, type Running, start } from "./harness.ts";
-import { addAttacker, endAttacker, makeRoot } from "./hostile.ts";
+import { addAttacker, compileAttacker, endAttacker, makeRoot } from "./hostile.ts";
 
 const EXECS = 30;
 const SPIED_EXECS = 200;
@@ -34,7 +34,7 @@ for (const [who, flags] of [
   ["a container that may trace processes", ["--cap-add", "SYS_PTRACE"]],
   ["a privileged container", ["--privileged"]],
 ] as const) {
-  e2e(`${who} that is made to run our executable cannot write to it`, async (engine) => {
+  e2e(`${who} that is made to run our executable cannot write to it`, async (engine, t) => {
     const before = checksum(MYCONTAINER);
     const { name, attacker } = await startAttack(engine, [...flags], ["exe", "--remount"]);
     for (let turn = 0; turn < EXECS; turn++) {
@@ -42,6 +42,7 @@ for (const [who, flags] of [
       await engine.call(["exec", name, ...command]);
     }
     const { seen = 0, opened, readonly, remounted } = await endAttacker(engine, name, attacker);
+    t.diagnostic(`our executable was attacked ${seen} times, and the answer was EROFS ${readonly} times`);
     assert.ok(seen > 0, "the attacker never saw our executable: nothing was tried");
     assert.deepEqual({ opened, readonly, remounted }, { opened: 0, readonly: seen, remounted: 0 });
     assert.equal(checksum(MYCONTAINER), before);
@@ -77,13 +78,24 @@ for (const entrypoint of ["/proc/self/exe", "/bin/again"]) {
   );
 }
 
-e2e("a container sees nothing of the processes that enter it, before they are its own", async (engine) => {
+e2e("a container sees nothing of the processes that enter it, before they are its own", async (engine, t) => {
   const { name, attacker } = await startAttack(engine, [], ["spy"]);
   for (let turn = 0; turn < SPIED_EXECS; turn += 4) {
     const calls = Array.from({ length: 4 }, () => engine.call(["exec", name, "/bin/true"]));
     for (const { status, stderr } of await Promise.all(calls)) assert.equal(status, 0, stderr);
   }
   const { seen, opened } = await endAttacker(engine, name, attacker);
+  t.diagnostic(`${SPIED_EXECS} execs: ${seen} looks at a process of ours, ${opened} files opened`);
   assert.ok((seen ?? 0) > 0, "the attacker never saw a process of ours: nothing was tried");
   assert.equal(opened, 0);
+});
+
+e2e("the same attacker looks into a process that enters the container unprotected", async (engine) => {
+  const { name, attacker } = await startAttack(engine, [], ["spy"]);
+  const pid = await initPid(engine, name);
+  for (let turn = 0; turn < EXECS; turn++) {
+    await start(engine.directory, [compileAttacker(engine), "enter", String(pid)]).ended;
+  }
+  const { opened } = await endAttacker(engine, name, attacker);
+  assert.ok((opened ?? 0) > 0);
 });

@@ -36,6 +36,14 @@ e2e(
   },
 );
 
+e2e("programs of exec that cannot be run are reaped, and do not hold up the container's end", async (engine) => {
+  const { stdout: id } = await engine.call(["run", "-d", "--network", "none", "busybox", "sleep", "1000"]);
+  await concurrently(100, 8, async () => {
+    assert.equal((await engine.call(["exec", id.trim(), "missing"])).status, 127);
+  });
+  assert.equal((await engine.call(["rm", "-f", id.trim()])).status, 0);
+});
+
 e2e("commands for one container at the same time end, and one of them has its way", async (engine) => {
   for (let turn = 0; turn < 5; turn++) {
     const { stdout: id } = await engine.call(["run", "-d", "--network", "none", "busybox", "sleep", "1000"]);

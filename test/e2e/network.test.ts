@@ -111,10 +111,14 @@ e2e("a port published on loopback alone is closed to neighbours", async (engine)
     answers(await fetchFrom(engine, "127.0.0.1", PORT), "from the host");
     isClosed(await neighbour.fetch(HOST_ADDRESS, PORT), "by the host's address");
     // A neighbour may send to loopback by way of this host, if it wants to (CVE-2020-8558).
-    await neighbour.call("sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1");
-    await neighbour.call("ip", "addr", "del", "127.0.0.1/8", "dev", "lo");
-    await neighbour.call("ip", "route", "flush", "table", "local", "127.0.0.0/8");
-    await neighbour.call("ip", "route", "add", "127.0.0.1/32", "via", HOST_ADDRESS, "src", NEIGHBOUR_ADDRESS);
+    for (const command of [
+      "sysctl -qw net.ipv4.conf.all.route_localnet=1",
+      "ip addr del 127.0.0.1/8 dev lo",
+      `ip route add 127.0.0.1/32 via ${HOST_ADDRESS} src ${NEIGHBOUR_ADDRESS}`,
+    ]) {
+      const { status, stderr } = await neighbour.call(...command.split(" "));
+      assert.equal(status, 0, `${command}: ${stderr}`);
+    }
     isClosed(await neighbour.fetch("127.0.0.1", PORT), "by loopback");
     await removeAll(engine, id);
   });

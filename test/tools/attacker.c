@@ -151,7 +151,7 @@ int main(int argc, char **argv) {
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGTERM, &action, NULL);
   if (strcmp(mode, "enter") == 0) return enter(argc > 2 ? argv[2] : "");
-  if (strcmp(mode, "linger") == 0) return usleep(LINGER_MICROSECONDS);
+  if (strcmp(mode, "linger") == 0) return prctl(PR_SET_NAME, "mycontainer") | usleep(LINGER_MICROSECONDS);
   if (strcmp(mode, "keyring") == 0) {
     printf("keyring=%ld\n", syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3 /* KEY_SPEC_SESSION_KEYRING */, 0));
     return 0;
