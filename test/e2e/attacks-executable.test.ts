@@ -23,8 +23,10 @@ async function startAttack(
   writeFileSync(join(root, "bin/again"), "#!/proc/self/exe\n");
   chmodSync(join(root, "bin/again"), 0o755);
   const name = "attacked";
-  const command = ["run", "-q", "--network", "none", "--cpus", "0", "--name", name, ...flags, "--rootfs", root];
+  const command = ["run", "--network", "none", "--cpus", "0", "--name", name, ...flags, "--rootfs", root];
   const attacker = engine.start([...command, program, ...attack]);
+  // Only then it can be entered: the program itself may be quicker than the note that it runs.
+  await attacker.sees("stderr", "Container ready");
   await attacker.sees("stdout", "ready");
   return { name, attacker, root };
 }

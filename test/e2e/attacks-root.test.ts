@@ -125,7 +125,7 @@ e2e("mount targets that another container swaps never lead out of the root", asy
   symlinkSync(`/../../../../../../../..${host}`, join(shared, "link"));
   const attackerRoot = makeRoot(engine);
   const program = addAttacker(engine, attackerRoot);
-  const flags = ["-q", "--network", "none", "--cpus", "0", "--name", "swapper", "-v", `${shared}:/shared`];
+  const flags = ["--network", "none", "--cpus", "0", "--name", "swapper", "-v", `${shared}:/shared`];
   const swapper = engine.start([
     "run",
     ...flags,
@@ -136,6 +136,7 @@ e2e("mount targets that another container swaps never lead out of the root", asy
     "/shared/target",
     "/shared/link",
   ]);
+  await swapper.sees("stderr", "Container ready");
   await swapper.sees("stdout", "ready");
   const root = makeRoot(engine);
   const mounts = [
