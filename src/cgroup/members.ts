@@ -1,7 +1,7 @@
 /**
  * Which processes a cgroup has.
  */
-import { listDirectory } from "../linux/hostpath.ts";
+import { listDirectory, readTextIfThere } from "../linux/hostpath.ts";
 import { readIfAlive } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
 import { checkCgroupPath } from "./path.ts";
@@ -28,4 +28,10 @@ export function nestedIn(directory: string): string[] {
   return listDirectory(directory)
     .filter((entry) => entry.isDirectory)
     .map((entry) => `${directory}/${entry.name}`);
+}
+
+/** The cgroup of version 2 that a process is in, as a path below the root of that hierarchy: cgroups(7), /proc/PID/cgroup. */
+export function unifiedCgroupOf(pid: number): string | undefined {
+  const line = (readTextIfThere(`/proc/${pid}/cgroup`) ?? "").split("\n").find((text) => text.startsWith("0::"));
+  return line?.slice("0::".length);
 }

@@ -77,8 +77,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   using streams = plainStreams();
   const detached = flags.detach === true;
   const { child, terminal: master } = execute({
-    state,
-    spec,
+    init: state.init,
+    namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
+    cgroupPath: state.cgroupPath,
     process,
     detached,
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,

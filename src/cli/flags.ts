@@ -54,6 +54,8 @@ export interface ParseOptions {
   readonly stopAtFirstWord?: boolean;
   /** Other names of flags, which the help does not tell: `net` -> `network`. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** What the program is called in errors. */
+  readonly program?: string;
 }
 
 /** Parses a command's arguments. Throws a Failure for what it does not know. */
@@ -72,6 +74,7 @@ export function parseFlags<F extends Flags>(
     if (flag.short !== "") shorts.set(flag.short, name);
   }
   const rest: string[] = [];
+  const hint = `see '${[options.program ?? "mycontainer", command].join(" ").trimEnd()} --help'`;
   let index = 0;
   const take = (name: string, shown: string, value: string | undefined): void => {
     const flag = known[name];
@@ -82,7 +85,7 @@ export function parseFlags<F extends Flags>(
     }
     const given = value ?? argv[index++];
     if (given === undefined) {
-      throw new Failure(`flag ${shown} needs a value`, { hint: `see 'mycontainer ${command} --help'` });
+      throw new Failure(`flag ${shown} needs a value`, { hint });
     }
     if (given.includes("\0")) throw new Failure(`the value of ${shown} contains a NUL`);
     const before = values[name];
@@ -99,12 +102,12 @@ export function parseFlags<F extends Flags>(
       const equals = word.indexOf("=");
       const shown = equals < 0 ? word : word.slice(0, equals);
       const name = nameOf(known, shown.slice(2), options);
-      if (name === undefined) throw unknownFlag(command, known, shown);
+      if (name === undefined) throw unknownFlag(hint, known, shown);
       take(name, shown, equals < 0 ? undefined : word.slice(equals + 1));
     } else if (word.startsWith("-") && word.length > 1) {
       for (const { letter, value } of splitShorts(known, shorts, word.slice(1))) {
         const name = shorts.get(letter);
-        if (name === undefined) throw unknownFlag(command, known, `-${letter}`);
+        if (name === undefined) throw unknownFlag(hint, known, `-${letter}`);
         take(name, `-${letter}`, value);
       }
     } else {
@@ -152,10 +155,10 @@ export function parseBoolean(value: string, what: string): boolean {
   throw new Failure(`${what} is true or false, not '${value}'`);
 }
 
-function unknownFlag(command: string, known: Flags, shown: string): Failure {
+function unknownFlag(seeHelp: string, known: Flags, shown: string): Failure {
   const nearest = shown.startsWith("--") ? nearestOf(shown.slice(2), Object.keys(known)) : undefined;
   const guess = nearest === undefined ? "" : `did you mean --${nearest}? `;
-  return new Failure(`unknown flag ${shown}`, { hint: `${guess}see 'mycontainer ${command} --help'` });
+  return new Failure(`unknown flag ${shown}`, { hint: `${guess}${seeHelp}` });
 }
 
 /** How different two words are at most to be taken for a slip of the fingers. */

@@ -4,20 +4,33 @@
 import { Failure } from "../failure.ts";
 import { decode, utf8 } from "../linux/door.ts";
 import type { Handle } from "../linux/fd.ts";
+import { read, writeAll } from "../linux/io.ts";
 import { receiveMessage, sendMessage } from "../linux/socket.ts";
 
 /** To the first process. */
 export type Order =
-  /** Its user ids are mapped. */
-  | { readonly say: "mapped" }
+  /** Its user ids are mapped, and it is in its cgroup. */
+  | { readonly say: "placed" }
+  /** The host's hooks have run; with the state for those that run in the container. */
+  | { readonly say: "hooked"; readonly state: string }
   /** All that is outside is done: become the user's program. */
-  | { readonly say: "go" };
+  | { readonly say: "go" }
+  /** It is on record: go on without the process that made it, and wait to be started. */
+  | { readonly say: "keep" }
+  /** From whoever starts a container that was kept; with the state for its hooks. */
+  | { readonly say: "start"; readonly state: string };
 
 /** From the first process. */
 export type Report =
   | { readonly say: "warning"; readonly text: string }
+  /** The mounts of its root are made: now is the time of the host's hooks. Only where there are any. */
+  | { readonly say: "mounted" }
   /** Its root is made; comes with the terminal's master, if there is one. */
   | { readonly say: "rooted" }
+  /** All is done but the last steps to the program, for which it waits to be started. */
+  | { readonly say: "ready" }
+  /** It is filtered, and this descriptor of its is where calls are announced (seccomp_unotify(2)). */
+  | { readonly say: "listener"; readonly fd: number }
   /** From the process that entered a container for exec: its child, whose pidfd comes with it, is the program. */
   | { readonly say: "entered"; readonly pid: number }
   /** From a monitor: the container runs. */
@@ -30,6 +43,21 @@ const MESSAGE_LIMIT_BYTES = 64 * 1024;
 
 export function send(socketFd: number, message: Order | Report, fds: readonly number[] = []): void {
   sendMessage(socketFd, utf8(JSON.stringify(message)), [...fds]);
+}
+
+/**
+ * As `send`, by write(2) alone: from a process whose filter of system calls may let no other pass. If nobody listens any more,
+ * the process ends by SIGPIPE.
+ */
+export function tell(socketFd: number, report: Report): void {
+  writeAll(socketFd, JSON.stringify(report), "channel");
+}
+
+/** The next order, by read(2) alone; undefined if the other side has closed. */
+export function hear(socketFd: number): Order | undefined {
+  const buffer = new Uint8Array(MESSAGE_LIMIT_BYTES);
+  const length = read(socketFd, buffer, "channel");
+  return length === 0 ? undefined : (JSON.parse(decode(buffer, 0, length)) as Order);
 }
 
 export interface Received<M> {
@@ -50,11 +78,18 @@ export function failureOf({ message, hint, exitCode }: Extract<Report, { say: "f
   return new Failure(message, { hint, exitCode });
 }
 
+/** What is done with reports that may come at any time. */
+export interface Listening {
+  readonly warn: (text: string) => void;
+  /** Calls of the process are announced on this descriptor of its, which is to be taken now. */
+  readonly listener?: (fd: number) => void;
+}
+
 /** Waits for one kind of report, telling warnings on the way; throws what is reported as a failure. */
 export function awaitReport<S extends Report["say"]>(
   socketFd: number,
   say: S | "end",
-  warn: (text: string) => void,
+  { warn, listener }: Listening,
 ): Received<Extract<Report, { say: S }>> | undefined {
   for (;;) {
     const received = receive<Report>(socketFd);
@@ -65,6 +100,10 @@ export function awaitReport<S extends Report["say"]>(
     const { message } = received;
     if (message.say === "failed") throw failureOf(message);
     if (message.say === "warning") warn(message.text);
+    else if (message.say === "listener") {
+      listener?.(message.fd);
+      send(socketFd, { say: "go" });
+    }
     else if (message.say === say) return received as Received<Extract<Report, { say: S }>>;
   }
 }

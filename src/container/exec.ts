@@ -3,12 +3,13 @@
  * our own child (CLONE_PARENT), so that it is waited for and signalled as a container's first process is.
  */
 import { joinCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
+import { unifiedCgroupOf } from "../cgroup/members.ts";
 import { Failure } from "../failure.ts";
 import { asksForLabels, type LabelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { openProcfs } from "../isolation/procfs.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
-import { call } from "../linux/error.ts";
+import { call, isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
 import { pipe, read, writeAll } from "../linux/io.ts";
 import { filesystemOf, MAGIC } from "../linux/mount.ts";
@@ -18,20 +19,27 @@ import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
 import { openPty } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
-import type { NamespaceType, Spec } from "../spec/config.ts";
-import { awaitReport, send } from "./channel.ts";
-import { reportFailure } from "./init.ts";
-import { becomeProgram, type InheritedSignals } from "./program.ts";
-import { type ContainerState, isRunning } from "./state.ts";
+import type { NamespaceType } from "../spec/config.ts";
+import { awaitReport, type Listening, send } from "./channel.ts";
+import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
+import { isRunning, type ProcessName } from "./state.ts";
 
 export interface ExecRequest {
-  readonly state: ContainerState;
-  readonly spec: Spec;
+  /** The container's first process. */
+  readonly init: ProcessName | undefined;
+  /** Those that the container has of its own or shares with another: they are entered. */
+  readonly namespaces: readonly NamespaceType[];
+  /** Of the container, or one below; undefined without cgroups. */
+  readonly cgroupPath: string | undefined;
   readonly process: ProcessPlan;
   readonly detached: boolean;
   readonly streams: readonly [number, number, number];
+  /** How many descriptors from 3 on the program is to have. */
+  readonly preservedFds?: number;
   readonly signals: InheritedSignals;
   readonly filter: Filter | undefined;
+  /** Takes the descriptor on which calls of the program are announced, by its number there. */
+  readonly listener?: ((child: Child, fd: number) => void) | undefined;
   /** Of the host: in the container they would be the container's word. */
   readonly labelFacts: LabelFacts;
   readonly warn: (text: string) => void;
@@ -42,31 +50,19 @@ export interface Executed {
   readonly terminal: Handle | undefined;
 }
 
-/** The namespaces that a container has of its own or shares with another: those that exec enters. */
-function namespacesOf(spec: Spec): NamespaceType[] {
-  return (spec.linux?.namespaces ?? []).map(({ type }) => type);
-}
-
-/** Runs a program in the container. Throws a Failure if it could not be started. */
+/** Runs a program in the container. Throws a Failure if it could not be started, or the container has ended. */
 export function execute(request: ExecRequest): Executed {
-  const { state, spec } = request;
-  const init = state.init;
-  const { cgroupPath } = state;
+  const { init, cgroupPath } = request;
   using pidfd = init === undefined ? undefined : openPidfd(init.pid);
-  if (state.status !== "running" || pidfd === undefined || !isRunning(init)) {
-    throw new Failure(`container '${state.name}' is not running`, {
-      hint: "'mycontainer ps -a' shows what became of it",
-    });
-  }
+  if (pidfd === undefined || !isRunning(init)) throw new Failure("the container has ended");
   const [ours, theirs] = socketPair();
   using own = ours;
-  using cgroupFd = openForClone(cgroupPath);
-  const cgroupJoins = openForJoin(cgroupPath);
+  const cgroupJoins = cgroupPath === undefined ? [] : openForJoin(cgroupPath);
   prctl(PR.setDumpable, 0);
-  const entering = fork(0, cgroupFd?.fd);
+  const entering = forkInCgroup(cgroupPath, init?.pid ?? 0);
   if (entering === undefined) {
     ours.close();
-    enter(request, pidfd.fd, namespacesOf(spec), cgroupJoins, theirs.fd);
+    enter(request, pidfd.fd, cgroupJoins, theirs.fd);
   }
   theirs.close();
   for (const handle of cgroupJoins) handle.close();
@@ -81,14 +77,31 @@ export function execute(request: ExecRequest): Executed {
   }
 }
 
+/**
+ * Forks into the cgroup, with version 2. A container may have made cgroups of its own below it and handed controllers down:
+ * then no process can be in it any more (EBUSY), and the new one is where the first process has gone.
+ */
+function forkInCgroup(cgroupPath: string | undefined, initPid: number): Child | undefined {
+  if (cgroupPath === undefined) return fork();
+  using cgroup = openForClone(cgroupPath);
+  try {
+    return fork(0, cgroup?.fd);
+  } catch (error) {
+    if (!isErrno(error, "EBUSY") || cgroup === undefined) throw error;
+    using moved = openForClone(unifiedCgroupOf(initPid) ?? cgroupPath);
+    return fork(0, moved?.fd);
+  }
+}
+
 function awaitProgram(request: ExecRequest, socketFd: number): Executed {
-  const entered = awaitReport(socketFd, "entered", request.warn);
+  const entered = awaitReport(socketFd, "entered", { warn: request.warn });
   const pidfd = entered?.fds[0];
   if (entered === undefined || pidfd === undefined) throw new Failure("the container ended while it was entered");
   const child: Child = { pid: entered.message.pid, pidfd };
   try {
-    const terminal = request.process.terminal ? awaitReport(socketFd, "terminal", request.warn)?.fds[0] : undefined;
-    awaitReport(socketFd, "end", request.warn);
+    const listening: Listening = { warn: request.warn, listener: (fd) => request.listener?.(child, fd) };
+    const terminal = request.process.terminal ? awaitReport(socketFd, "terminal", listening)?.fds[0] : undefined;
+    awaitReport(socketFd, "end", listening);
     return { child, terminal };
   } catch (error) {
     sendSignal(pidfd.fd, SIG.KILL);
@@ -102,7 +115,6 @@ function awaitProgram(request: ExecRequest, socketFd: number): Executed {
 function enter(
   request: ExecRequest,
   pidfd: number,
-  types: readonly NamespaceType[],
   cgroupJoins: readonly Handle[],
   socketFd: number,
 ): never {
@@ -111,7 +123,7 @@ function enter(
     joinCgroup(cgroupJoins);
     setns(
       pidfd,
-      types.reduce((flags, type) => flags + flagOf(type), 0),
+      request.namespaces.reduce((flags, type) => flags + flagOf(type), 0),
     );
     const [told, tell] = pipe();
     const program = fork(CLONE.parent);
@@ -159,7 +171,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       filter: request.filter,
       diesWithSupervisor: !request.detached,
       socketFd,
-      warn: (text) => send(socketFd, { say: "warning", text }),
+      preservedFds: request.preservedFds ?? 0,
     });
   } catch (error) {
     reportFailure(socketFd, error);

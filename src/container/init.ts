@@ -8,11 +8,11 @@ import { Failure } from "../failure.ts";
 import { attachRoot, ContainerRoot, pivotTo } from "../isolation/apply-root.ts";
 import { setAttributes } from "../isolation/attributes.ts";
 import { asksForLabels, labelFacts, setExecLabels } from "../isolation/labels.ts";
-import { flagOf } from "../isolation/namespaces.ts";
+import { flagOf, inUserNamespace } from "../isolation/namespaces.ts";
 import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
-import { call } from "../linux/error.ts";
+import { attempt, call } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { ATTR, MS, mount } from "../linux/mount.ts";
 import { CLONE, exit, PR, prctl, setGroups, setIds, setns, unshare } from "../linux/process.ts";
@@ -21,8 +21,20 @@ import { setTitle } from "../linux/title.ts";
 import { describeStep } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
-import { type Order, receive, send } from "./channel.ts";
-import { becomeProgram, type InheritedSignals } from "./program.ts";
+import { hear, type Order, send, tell } from "./channel.ts";
+import type { RunHooks } from "./hooks.ts";
+import { becomeProgram, type InheritedSignals, type ProgramContext, reportFailure } from "./program.ts";
+import { awaitStart } from "./start-gate.ts";
+
+/** Whether the host's side must do something for the first process before that can go on. */
+export function isPlaced(plan: Plan): boolean {
+  return plan.idMaps !== undefined;
+}
+
+/** Whether there are hooks for the moment when all is mounted and the root is not yet the container's. */
+export function hasMountHooks({ hooks = {} }: Plan): boolean {
+  return [hooks.prestart, hooks.createRuntime, hooks.createContainer].some((list) => (list ?? []).length > 0);
+}
 
 /** What the host's side has opened for the first process, which may not be able to open it itself. */
 export interface InitHandles {
@@ -40,6 +52,13 @@ export interface InitContext {
   readonly filter: Filter | undefined;
   /** The mask of signals that the program is to start with. */
   readonly signals: InheritedSignals;
+  readonly diesWithSupervisor: boolean;
+  /** How many descriptors from 3 on the program is to have. */
+  readonly preservedFds: number;
+  /** Where the plan has hooks. */
+  readonly runHooks?: RunHooks | undefined;
+  /** Where it waits to be started, if that is not to be at once. */
+  readonly gate?: Handle | undefined;
 }
 
 /** Runs what is to be done as a step with a name, which a failure then tells. */
@@ -53,9 +72,10 @@ export function inStep<T>(name: string, action: () => T): T {
 }
 
 /** Waits for an order. If the other side is gone, so is this process: nothing may go on without its supervisor. */
-function awaitOrder(socketFd: number, say: Order["say"]): void {
-  const received = receive<Order>(socketFd);
-  if (received?.message.say !== say) exit(1);
+function awaitOrder<S extends Order["say"]>(socketFd: number, say: S): Extract<Order, { say: S }> {
+  const order = hear(socketFd);
+  if (order?.say !== say) exit(1);
+  return order as Extract<Order, { say: S }>;
 }
 
 export function runInit(context: InitContext): never {
@@ -72,53 +92,78 @@ export function runInit(context: InitContext): never {
       terminal: root.pty?.slave,
       signals: context.signals,
       filter: context.filter,
-      diesWithSupervisor: true,
+      diesWithSupervisor: context.diesWithSupervisor,
       socketFd,
-      warn: (text) => send(socketFd, { say: "warning", text }),
+      preservedFds: context.preservedFds,
+      ...lastStop(context),
     });
   } catch (error) {
     reportFailure(socketFd, error);
   }
 }
 
-/** Tells the other side why the program does not run, and ends. */
-export function reportFailure(socketFd: number, error: unknown): never {
-  const failure =
-    error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
-  send(socketFd, {
-    say: "failed",
-    message: failure.message,
-    exitCode: failure.exitCode,
-    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
-  });
-  exit(failure.exitCode);
+/** What comes between a container that is made and its program: waiting to be started, and hooks. */
+function lastStop(context: InitContext): Partial<ProgramContext> {
+  const { gate, socketFd, plan } = context;
+  const hooks = plan.hooks?.startContainer ?? [];
+  if (gate === undefined && hooks.length === 0) return {};
+  const runHooks = (state: string) => context.runHooks?.("startContainer", hooks, state);
+  return {
+    keptFds: gate === undefined ? [] : [gate.fd],
+    beforeProgram: () => {
+      tell(socketFd, { say: "ready" });
+      const order = hear(socketFd);
+      if (order?.say === "start") {
+        runHooks(order.state);
+        return { socketFd };
+      }
+      if (order?.say !== "keep" || gate === undefined) exit(1);
+      // From here on nobody is there but the engine above, which watches over its containers.
+      prctl(PR.setPdeathsig, 0);
+      attempt("close", socketFd);
+      const { state, channel } = awaitStart(gate);
+      gate.close();
+      try {
+        runHooks(state);
+      } catch (error) {
+        reportFailure(channel?.fd, error);
+      }
+      return { socketFd: channel?.fd };
+    },
+  };
 }
 
 function enterNamespaces({ plan, handles, socketFd }: InitContext): void {
   joinCgroup(handles.cgroupJoins);
-  if (plan.idMaps !== undefined) {
-    awaitOrder(socketFd, "mapped");
-    // Become the root of the new user namespace; the groups of the host's root are not the container's.
+  if (isPlaced(plan)) awaitOrder(socketFd, "placed");
+  if (inUserNamespace(plan.namespaces)) {
+    // Become the root of the user namespace; the groups of the host's root are not the container's.
     setGroups([]);
     setIds(0, 0);
   }
   for (const { type, handle } of handles.joins) {
-    if (type !== "pid") inStep(`entering the ${type} namespace`, () => setns(handle.fd, flagOf(type)));
+    inStep(`entering the ${type} namespace`, () => setns(handle.fd, flagOf(type)));
   }
   // What is the root of a cgroup namespace is the cgroup of the process that makes it.
   if (plan.namespaces.create.includes("cgroup")) unshare(CLONE.newCgroup);
 }
 
-function makeRoot({ plan, handles }: InitContext, root: ContainerRoot): void {
+function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: ContainerRoot): void {
   call("umask", "", 0);
   // No mount that is made here may reach the host: before the first one is made.
   mount("none", "/", null, MS.rec | MS.private);
-  attachRoot(handles.root);
+  // Hooks find what is mounted by the path of the root.
+  attachRoot(handles.root, plan.root.kind === "directory" && plan.hooks !== undefined ? plan.root.path : "/");
   // A directory's mount may be a peer of the host's: what is mounted in it would be mounted there, too.
   if (plan.root.kind === "directory") {
     setAttributes(handles.root.fd, "/", { propagation: MS.private, recursive: true });
   }
   for (const step of plan.rootSteps) inStep(describeStep(step), () => root.apply(step));
+  if (hasMountHooks(plan)) {
+    tell(socketFd, { say: "mounted" });
+    const { state } = awaitOrder(socketFd, "hooked");
+    runHooks?.("createContainer", plan.hooks?.createContainer ?? [], state);
+  }
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
   const { oomScoreAdj } = plan.process;
   const sysctls = Object.entries(plan.sysctls);

@@ -7,7 +7,7 @@ import { Failure } from "../failure.ts";
 import { cloneSource } from "../isolation/borrowed-mount.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
 import { idmappedLayers } from "../isolation/idmap-layers.ts";
-import { cloneFlags, flagOf } from "../isolation/namespaces.ts";
+import { cloneFlags, joinsAhead } from "../isolation/namespaces.ts";
 import { openOverlay } from "../isolation/overlay.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
@@ -16,15 +16,17 @@ import { type Handle, placeAt } from "../linux/fd.ts";
 import { O_RDONLY, openHost } from "../linux/hostpath.ts";
 import { cloneHostTree } from "../linux/mount.ts";
 import { waitReadable } from "../linux/poll.ts";
-import { type Child, fork, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
+import { type Child, fork, PR, prctl, sendSignal, waitFor } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
 import { type Attached, attachNetwork, loopbackUp } from "../network/attach.ts";
 import type { ReservedPort } from "../network/ports.ts";
 import type { Plan, RootSource } from "../plan/plan.ts";
-import { awaitReport, failureOf, type Report, receive, send } from "./channel.ts";
+import { awaitReport, failureOf, type Listening, type Report, receive, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
-import { inStep, runInit } from "./init.ts";
+import { forkInside } from "./fork-inside.ts";
+import type { RunHooks } from "./hooks.ts";
+import { hasMountHooks, inStep, isPlaced, runInit } from "./init.ts";
 import type { InheritedSignals } from "./program.ts";
 
 export interface LaunchOptions {
@@ -36,12 +38,24 @@ export interface LaunchOptions {
   readonly filter: Filter | undefined;
   /** The mask of signals that the program is to start with. */
   readonly signals: InheritedSignals;
+  /** What runs the plan's hooks, if it has any, and the state of the container that they are told. */
+  readonly hooks?: { readonly run: RunHooks; readonly state: (pid: number) => string } | undefined;
+  /** Where the container waits for its start; without one it starts at once. */
+  readonly gate?: Handle | undefined;
+  /** Takes the descriptor on which calls of the process are announced, by its number there. */
+  readonly listener?: ((child: Child, fd: number) => void) | undefined;
+  /** Whether the container ends with this process; unless told, it does. */
+  readonly diesWithSupervisor?: boolean;
+  /** How many descriptors from 3 on the program is to have. */
+  readonly preservedFds?: number;
   /** Descriptors that become the program's standard streams, where it has no terminal. */
   readonly streams?: readonly [number, number, number];
   /** Descriptors that only the supervisor may have: the new process closes them first. */
   readonly ownHandles: readonly Handle[];
-  /** Called when the root and the network are made, before the program goes. */
-  readonly rooted: (attached: Attached | undefined) => void;
+  /** Called when the root and the network are made, before the program goes; with the terminal's master, if it has one. */
+  readonly rooted: (attached: Attached | undefined, terminal: Handle | undefined) => void;
+  /** Called when a container with a gate waits there, before it is left alone: to record it. */
+  readonly ready?: () => void;
   /** Called between the clone and the rest, with the new process's pid: to record it. */
   readonly born: (pid: number) => void;
 }
@@ -105,24 +119,30 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
     type,
     handle: stack.use(inStep(`opening the ${type} namespace ${path}`, () => openHost(path, O_RDONLY))),
   }));
-  for (const { type, handle } of joins) if (type === "pid") setns(handle.fd, flagOf("pid"));
 
   const [ours, theirs] = socketPair();
   stack.use(ours);
   stack.use(theirs);
   // Nobody in the container may look into our memory or at our files before the program runs (CVE-2016-9962, CVE-2019-5736).
   prctl(PR.setDumpable, 0);
-  const child = fork(cloneFlags(plan.namespaces), cgroupFd?.fd);
+  const ahead = joinsAhead(plan.namespaces);
+  const child = ahead
+    ? forkInside(joins, cloneFlags(plan.namespaces), cgroupFd?.fd)
+    : fork(cloneFlags(plan.namespaces), cgroupFd?.fd);
   if (child === undefined) {
     ours.close();
     for (const handle of options.ownHandles) handle.close();
     if (options.streams !== undefined) useStreams(options.streams);
     return runInit({
       plan,
-      handles: { root, bindSources, joins, cgroupJoins },
+      handles: { root, bindSources, joins: ahead ? [] : joins, cgroupJoins },
       socketFd: theirs.fd,
       signals: options.signals,
       filter: options.filter,
+      diesWithSupervisor: options.diesWithSupervisor !== false,
+      preservedFds: options.preservedFds ?? 0,
+      runHooks: options.hooks?.run,
+      gate: options.gate,
     });
   }
   theirs.close();
@@ -139,18 +159,36 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
 
 /** All that is done around the new process while and after it makes its root. Returns its terminal. */
 function complete(options: LaunchOptions, child: Child, socketFd: number): Handle | undefined {
-  const { plan, emit } = options;
-  const warn = (text: string) => emit({ kind: "warning", text });
-  if (plan.idMaps !== undefined) {
-    writeIdMaps(child.pid, plan.idMaps);
-    send(socketFd, { say: "mapped" });
-  }
+  const { plan, emit, hooks } = options;
+  const listening: Listening = {
+    warn: (text) => emit({ kind: "warning", text }),
+    listener: (fd) => options.listener?.(child, fd),
+  };
+  if (plan.idMaps !== undefined) writeIdMaps(child.pid, plan.idMaps);
+  if (isPlaced(plan)) send(socketFd, { say: "placed" });
   // While the container's process makes its root, the network is made.
   const attached = whileItLives(socketFd, () => attach(options, child.pid));
-  const terminal = awaitReport(socketFd, "rooted", warn)?.fds[0];
-  options.rooted(attached);
+  if (hooks !== undefined && hasMountHooks(plan)) {
+    awaitReport(socketFd, "mounted", listening);
+    const state = hooks.state(child.pid);
+    hooks.run("prestart", plan.hooks?.prestart ?? [], state);
+    hooks.run("createRuntime", plan.hooks?.createRuntime ?? [], state);
+    send(socketFd, { say: "hooked", state });
+  }
+  const terminal = awaitReport(socketFd, "rooted", listening)?.fds[0];
+  options.rooted(attached, terminal);
   send(socketFd, { say: "go" });
-  awaitReport(socketFd, "end", warn);
+  if (options.gate !== undefined) {
+    awaitReport(socketFd, "ready", listening);
+    options.ready?.();
+    send(socketFd, { say: "keep" });
+    return terminal;
+  }
+  if (hooks !== undefined && (plan.hooks?.startContainer ?? []).length > 0) {
+    awaitReport(socketFd, "ready", listening);
+    send(socketFd, { say: "start", state: hooks.state(child.pid) });
+  }
+  awaitReport(socketFd, "end", listening);
   return terminal;
 }
 

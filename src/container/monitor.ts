@@ -12,8 +12,8 @@ import { type Child, type Ending, exit, fork, setsid } from "../linux/process.ts
 import { socketPair } from "../linux/socket.ts";
 import { setTitle } from "../linux/title.ts";
 import { awaitReport, send } from "./channel.ts";
-import { reportFailure } from "./init.ts";
 import { LogWriter, type StreamName } from "./log.ts";
+import { reportFailure } from "./program.ts";
 import { supervise } from "./supervise.ts";
 
 /**
@@ -45,7 +45,7 @@ export function inMonitor<T extends { readonly id: string }>(
   theirs.close();
   using _ours = ours;
   monitor.pidfd.close();
-  const running = awaitReport(ours.fd, "running", warn);
+  const running = awaitReport(ours.fd, "running", { warn });
   if (running === undefined) throw new Failure("the container's supervisor ended");
   return running.message.id;
 }

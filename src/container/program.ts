@@ -10,12 +10,13 @@ import { decode } from "../linux/door.ts";
 import { errnoName, errnoText } from "../linux/errno.ts";
 import { attempt, call, isErrno } from "../linux/error.ts";
 import { AT_FDCWD, Handle, placeAt } from "../linux/fd.ts";
-import { closeFromBut, execve, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
+import { closeFromBut, execve, exit, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
 import { O_PATH } from "../linux/rootpath.ts";
 import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
+import { hear, tell } from "./channel.ts";
 import { stayAsInit } from "./reaper.ts";
 
 /** How our caller has set signals up. */
@@ -36,7 +37,12 @@ export interface ProgramContext {
   readonly diesWithSupervisor: boolean;
   /** To whoever made the process; it stays open until the program runs. */
   readonly socketFd: number;
-  readonly warn: (text: string) => void;
+  /** How many descriptors from 3 on the program is to have. */
+  readonly preservedFds?: number;
+  /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
+  readonly beforeProgram?: () => { readonly socketFd: number | undefined };
+  /** What else may not be closed until then. */
+  readonly keptFds?: readonly number[];
 }
 
 const DEFAULT_UMASK = 0o022;
@@ -51,39 +57,57 @@ const [ENOENT, EACCES, ENOEXEC, ENOTDIR, ELOOP] = [2, 13, 8, 20, 40];
 export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never {
   if (plan.init) {
     stayAsInit(() => {
-      giveUpPrivileges(plan, context.filter);
-      if (plan.noNewPrivileges) install(context.filter);
+      // The first process of `--init` calls nothing that is worth announcing, and has nobody to tell.
+      giveUpPrivileges(plan, { filter: context.filter });
+      if (plan.noNewPrivileges) install(context.filter, undefined);
     });
   }
   setsid();
   // A session keyring of its own: the caller's keys are not the container's. Kernels without keyrings have none to hide.
-  attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
+  if (plan.newKeyring !== false) attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
   if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid, plan.user.gid);
   // Before any path of the image's is looked up: by /proc/self/fd/N it could lead through what is open here to the host,
   // and that execve(2) closes it comes too late (CVE-2024-21626).
-  closeFromBut(FIRST_OTHER_FD, context.socketFd);
-  for (const warning of applyRlimits(plan.rlimits)) context.warn(warning);
-  const lacking = giveUpPrivileges(plan, context.filter);
+  closeFromBut(FIRST_OTHER_FD + (context.preservedFds ?? 0), [context.socketFd, ...(context.keptFds ?? [])]);
+  const warn = (text: string) => tell(context.socketFd, { say: "warning", text });
+  for (const warning of applyRlimits(plan.rlimits)) warn(warning);
+  const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
-    context.warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
+    warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
   enterDirectory(plan.cwd);
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.
-  if (context.diesWithSupervisor) prctl(PR.setPdeathsig, SIG.KILL);
+  prctl(PR.setPdeathsig, context.diesWithSupervisor ? SIG.KILL : 0);
   const path = findProgram(plan);
-  resetDispositions(context.signals.ignored);
-  if (plan.noNewPrivileges) install(context.filter);
-  restoreMask(context.signals.mask);
-  throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
+  const { socketFd } = context.beforeProgram?.() ?? context;
+  try {
+    resetDispositions(context.signals.ignored);
+    if (plan.noNewPrivileges) install(context.filter, socketFd);
+    restoreMask(context.signals.mask);
+    throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
+  } catch (error) {
+    reportFailure(socketFd, error);
+  }
+}
+
+/** Tells the other side, if there is one, why the program does not run, and ends. */
+export function reportFailure(socketFd: number | undefined, error: unknown): never {
+  const failure =
+    error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
+  const { message, exitCode, hint } = failure;
+  if (socketFd !== undefined) {
+    tell(socketFd, { say: "failed", message, exitCode, ...(hint === undefined ? {} : { hint }) });
+  }
+  exit(exitCode);
 }
 
 /**
  * Gives up what the plan does not leave, in the order that each step still has the privilege that it needs.
  * Returns the capabilities that were asked for and could not be had.
  */
-function giveUpPrivileges(plan: ProcessPlan, filter: Filter | undefined): string[] {
+function giveUpPrivileges(plan: ProcessPlan, { filter, socketFd }: { filter: Filter | undefined; socketFd?: number }): string[] {
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
-  if (!plan.noNewPrivileges) install(filter);
+  if (!plan.noNewPrivileges) install(filter, socketFd);
   dropBoundingSet(plan.capabilities.bounding ?? []);
   prctl(PR.setKeepcaps, 1);
   setGroups(plan.user.additionalGids ?? []);
@@ -93,8 +117,15 @@ function giveUpPrivileges(plan: ProcessPlan, filter: Filter | undefined): string
   return lacking;
 }
 
-function install(filter: Filter | undefined): void {
-  if (filter !== undefined) installFilter(filter)?.close();
+/** Installs a filter; where it announces calls, the other side is told on which descriptor, and takes it. */
+function install(filter: Filter | undefined, socketFd: number | undefined): void {
+  if (filter === undefined) return;
+  const listener = installFilter(filter);
+  if (listener === undefined || socketFd === undefined) return;
+  tell(socketFd, { say: "listener", fd: listener.fd });
+  // Until it has been taken: then the other side answers.
+  hear(socketFd);
+  listener.close();
 }
 
 /** Whether all capabilities were asked for: then it is those that there are. */

@@ -4,8 +4,8 @@
  * once, below the root's descriptor, and what was found is used by its descriptor from then on.
  */
 import { Failure, unreachable } from "../failure.ts";
-import { call, isErrno } from "../linux/error.ts";
-import type { Handle } from "../linux/fd.ts";
+import { attempt, call, isErrno } from "../linux/error.ts";
+import { Handle } from "../linux/fd.ts";
 import { ATTR, attach, cloneTree, createDetached, openFilesystem, setFlag, setOption } from "../linux/mount.ts";
 import {
   makeDirectoriesInRoot,
@@ -36,6 +36,7 @@ import type {
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const AT_FDCWD = -100;
+const O_CLOEXEC = 0o2000000;
 const MNT_DETACH = 2;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
@@ -292,8 +293,14 @@ export function pivotTo(rootFd: number): void {
   call("chdir", "/", "/");
 }
 
-/** Attaches a detached root where every process may go, so that it can be pivoted to. */
-export function attachRoot(rootMount: Handle): void {
-  using slash = openEntry(AT_FDCWD, "/", O_PATH);
-  attach(rootMount.fd, slash.fd, "root file system");
+/** Attaches a detached root at a directory of the host's, in this mount namespace, so that it can be pivoted to. */
+export function attachRoot(rootMount: Handle, path: string): void {
+  using target = openDirectory(path) ?? openEntry(AT_FDCWD, "/", O_PATH);
+  attach(rootMount.fd, target.fd, "root file system");
+}
+
+/** A directory of the host's; undefined if the root of a user namespace may not go there. */
+function openDirectory(path: string): Handle | undefined {
+  const fd = attempt("openat", AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  return fd < 0 ? undefined : new Handle(fd);
 }

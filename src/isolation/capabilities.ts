@@ -234,6 +234,8 @@ function notGranted(asked: Capabilities, granted: Masks & { readonly ambient: bi
   for (const kind of ["permitted", "effective", "inheritable", "ambient"] as const) {
     for (const name of asked[kind] ?? []) {
       const number = capabilityNumber(name);
+      // An ambient capability must be inheritable as well: without that, what is asked for contradicts itself.
+      if (kind === "ambient" && asked.inheritable?.includes(name) !== true) continue;
       if (number === undefined || (granted[kind] & bit(number)) === 0n) missing.add(name);
     }
   }

@@ -49,12 +49,20 @@ export function planNamespaces(namespaces: readonly Namespace[]): NamespacePlan 
   const join = namespaces.flatMap(({ type, path }) => (path === undefined || path === "" ? [] : [{ type, path }]));
   const create = namespaces.filter(({ path }) => path === undefined || path === "").map(({ type }) => type);
   if (!seen.has("mount")) throw new Failure("a container without a mount namespace of its own is not possible");
-  if (create.includes("user") && join.length > 0) {
-    throw new Failure(`a new user namespace cannot enter the ${join[0]?.type} namespace of another container`, {
-      hint: "leave out --userns, or the flag that shares the namespace",
-    });
-  }
   return { create, join };
+}
+
+/** Whether the container's processes are in a user namespace other than ours. */
+export function inUserNamespace({ create, join }: NamespacePlan): boolean {
+  return create.includes("user") || join.some(({ type }) => type === "user");
+}
+
+/**
+ * Namespaces that must be entered before the first process is made, by a process in between: a PID namespace is that of one's
+ * children, a user namespace has to own those that are made in it, and from within a new one nobody else's can be entered.
+ */
+export function joinsAhead({ create, join }: NamespacePlan): boolean {
+  return join.some(({ type }) => type === "pid" || type === "user") || (create.includes("user") && join.length > 0);
 }
 
 /** The flags for clone3(2); a cgroup namespace is unshared later, by the process that is in its cgroup by then. */

@@ -6,11 +6,25 @@ import { monotonicMs, timespec } from "./clock.ts";
 import { attempt } from "./error.ts";
 
 const POLLIN = 1;
+/** `struct pollfd`. */
+const POLLFD_BYTES = 8;
+
+/** Waits until one of the descriptors is readable, and returns the first that is; undefined if the call may not be made. */
+export function waitForAny(fds: readonly number[]): number | undefined {
+  const polls = new Uint8Array(POLLFD_BYTES * fds.length);
+  const view = new DataView(polls.buffer);
+  fds.forEach((fd, index) => {
+    view.setInt32(index * POLLFD_BYTES, fd, true);
+    view.setInt16(index * POLLFD_BYTES + 4, POLLIN, true);
+  });
+  const result = attempt("ppoll", polls, fds.length, null, null, 8);
+  return result < 0 ? undefined : fds.find((_, index) => view.getInt16(index * POLLFD_BYTES + 6, true) !== 0);
+}
 
 /** Waits until the descriptor is readable (a pidfd: until its process has ended). False if that took too long. */
 export function waitReadable(fd: number, timeoutMs: number): boolean {
   const deadline = monotonicMs() + timeoutMs;
-  const poll = new Uint8Array(8);
+  const poll = new Uint8Array(POLLFD_BYTES);
   const view = new DataView(poll.buffer);
   view.setInt32(0, fd, true);
   view.setInt16(4, POLLIN, true);

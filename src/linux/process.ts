@@ -262,8 +262,12 @@ export function closeFrom(first: number): void {
   attempt("close_range", first, LAST_FD, 0);
 }
 
-/** As `closeFrom`, but for one, which is at least `first`. */
-export function closeFromBut(first: number, kept: number): void {
-  if (kept > first) attempt("close_range", first, kept - 1, 0);
-  closeFrom(kept + 1);
+/** As `closeFrom`, but for some. */
+export function closeFromBut(first: number, kept: readonly number[]): void {
+  let next = first;
+  for (const fd of [...kept].sort((a, b) => a - b)) {
+    if (fd > next) attempt("close_range", next, fd - 1, 0);
+    next = Math.max(next, fd + 1);
+  }
+  closeFrom(next);
 }

@@ -163,11 +163,22 @@ function withUnixAddress(path: string, use: (address: Uint8Array) => void): void
   use(short);
 }
 
-/** Listens on a unix socket of the host by this path, which must not be there yet (EADDRINUSE). */
-export function listenAt(path: string, type: number = SOCK.stream): Handle {
+/** A unix socket of the host by this path, which must not be there yet (EADDRINUSE). */
+export function bindAt(path: string, type: number = SOCK.datagram): Handle {
   const socket = newSocket(AF.unix, type, 0, path);
   try {
     withUnixAddress(path, (address) => call("bind", path, socket.fd, address, address.length));
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/** Listens on a unix socket of the host by this path, which must not be there yet (EADDRINUSE). */
+export function listenAt(path: string, type: number = SOCK.stream): Handle {
+  const socket = bindAt(path, type);
+  try {
     call("listen", path, socket.fd, BACKLOG_CONNECTIONS);
     return socket;
   } catch (error) {

@@ -8,7 +8,7 @@ import type { Overlay } from "../isolation/overlay.ts";
 import type { RootStep } from "../isolation/root-steps.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { NetworkPlan } from "../network/plan.ts";
-import type { Capabilities, IdMapping, Rlimit, User } from "../spec/config.ts";
+import type { Capabilities, Hooks, IdMapping, Rlimit, User } from "../spec/config.ts";
 
 export type RootSource =
   | ({ readonly kind: "overlay" } & Overlay)
@@ -35,6 +35,8 @@ export interface ProcessPlan {
   readonly seccomp: SeccompChoice;
   readonly apparmorProfile?: string;
   readonly selinuxLabel?: string;
+  /** False where the program is to have its caller's session keyring. */
+  readonly newKeyring?: boolean;
 }
 
 export interface Plan {
@@ -50,4 +52,7 @@ export interface Plan {
   readonly rootSteps: readonly RootStep[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly process: ProcessPlan;
+  readonly hooks?: Hooks;
+  /** Where the root lies on a RAM disk it cannot be pivoted to: it is moved over the old one, and entered by chroot(2). */
+  readonly noPivot?: boolean;
 }

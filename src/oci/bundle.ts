@@ -1,0 +1,47 @@
+/**
+ * A bundle: the directory with config.json and, mostly, the root file system (bundle.md).
+ */
+import { Failure } from "../failure.ts";
+import { isErrno } from "../linux/error.ts";
+import { readText, statusOf, workingDirectory } from "../linux/hostpath.ts";
+import type { Spec } from "../spec/config.ts";
+import { parseExact } from "../spec/json.ts";
+
+const CONFIG_LIMIT_BYTES = 16 * 1024 * 1024;
+
+export interface Bundle {
+  /** Absolute. */
+  readonly path: string;
+  /** The text of config.json, as it is. */
+  readonly config: string;
+  readonly spec: Spec;
+  /** Of the root file system, absolute. */
+  readonly rootfs: string;
+}
+
+/** An absolute path of the host, from one that may be relative to `base`. */
+export function absolute(path: string, base: string = workingDirectory()): string {
+  return path.startsWith("/") ? path : path === "." || path === "" ? base : `${base}/${path}`;
+}
+
+/** Reads and checks a bundle. Throws a Failure that says what is wrong. */
+export function readBundle(given: string | undefined): Bundle {
+  const path = absolute(given ?? ".");
+  let config: string;
+  try {
+    config = readText(`${path}/config.json`, CONFIG_LIMIT_BYTES);
+  } catch (error) {
+    if (error instanceof RangeError) throw new Failure(`config.json is larger than ${CONFIG_LIMIT_BYTES} bytes`);
+    if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
+    throw new Failure(`JSON specification file config.json not found in ${path}`, {
+      hint: "'mycontainer-runtime spec' writes one; --bundle names the directory it is in",
+    });
+  }
+  const spec = parseExact(config) as Spec;
+  if (spec.root === undefined) throw new Failure("config.json: root is missing");
+  const rootfs = absolute(spec.root.path, path);
+  const status = statusOf(rootfs);
+  if (status === undefined) throw new Failure(`invalid rootfs: ${rootfs}: no such file or directory`);
+  if (status.type !== "directory") throw new Failure(`invalid rootfs: ${rootfs} is no directory`);
+  return { path, config, spec, rootfs };
+}

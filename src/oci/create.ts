@@ -1,0 +1,38 @@
+/**
+ * `create`: makes a container, up to where its program would start.
+ */
+import { parseFlags, text, toggle } from "../cli/flags.ts";
+import { nonNegative, oneId } from "./arguments.ts";
+import type { Globals } from "./globals.ts";
+import { make } from "./make.ts";
+
+/** Flags of `create` and `run`. */
+export const MAKE_FLAGS = {
+  bundle: text("b", "DIR", "The bundle; without it the current directory"),
+  "console-socket": text("", "PATH", "Socket that is sent the master of the container's terminal"),
+  "pid-file": text("", "FILE", "Write the first process's id there"),
+  "pidfd-socket": text("", "PATH", "Socket that is sent a pidfd of the first process"),
+  "preserve-fds": text("", "N", "Pass N more descriptors, from 3 on"),
+  "no-pivot": toggle("", "Without pivot_root(2), where the root lies on a RAM disk"),
+  "no-new-keyring": toggle("", "Share the caller's session keyring"),
+  "no-subreaper": toggle("", "Taken for the sake of older engines"),
+} as const;
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const { flags, rest } = parseFlags("create", MAKE_FLAGS, argv, { program: "mycontainer-runtime" });
+  await make(
+    {
+      id: oneId("create", rest),
+      bundle: flags.bundle,
+      consoleSocket: flags["console-socket"],
+      pidFile: flags["pid-file"],
+      preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
+      noPivot: flags["no-pivot"] === true,
+      newKeyring: flags["no-new-keyring"] !== true,
+      waits: true,
+      attached: false,
+    },
+    globals,
+  );
+  return 0;
+}

@@ -1,0 +1,47 @@
+/**
+ * `delete`: removes a container that has stopped, or was never started; with `--force` also one that runs.
+ */
+import { parseFlags, toggle } from "../cli/flags.ts";
+import { Failure } from "../failure.ts";
+import { oneId } from "./arguments.ts";
+import { destroy } from "./destroy.ts";
+import type { Globals } from "./globals.ts";
+import { hasHooks, stateText } from "./hooked.ts";
+import { checkId, configOf, lockRecord, readRecord, statusOfContainer } from "./record.ts";
+import { messageOf, tellLog } from "./report.ts";
+
+const FLAGS = { force: toggle("f", "Kill the container if it runs, and pass over one that there is not") } as const;
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const { flags, rest } = parseFlags("delete", FLAGS, argv, { program: "mycontainer-runtime" });
+  const id = checkId(oneId("delete", rest));
+  const isForced = flags.force === true;
+  using lock = lockRecord(globals.root, id);
+  if (lock === undefined) {
+    if (isForced) return 0;
+    throw new Failure("container does not exist");
+  }
+  await remove(globals, id, isForced);
+  return 0;
+}
+
+/** Removes a container whose lock the caller has, and runs its last hooks. */
+export async function remove(globals: Globals, id: string, isForced: boolean): Promise<void> {
+  const record = readRecord(globals.root, id);
+  if (record === undefined) return destroy(globals, { id });
+  const status = statusOfContainer(globals.root, record);
+  if ((status === "running" || status === "paused") && !isForced) {
+    throw new Failure(`cannot delete container ${id} that is not stopped: ${status}`, {
+      hint: "kill it first, or use --force",
+    });
+  }
+  const spec = record.complete ? configOf(globals.root, id) : undefined;
+  destroy(globals, record);
+  if (spec === undefined || !hasHooks(spec.hooks)) return;
+  const { runHooks } = await import("../container/hooks.ts");
+  try {
+    runHooks("poststop", spec.hooks?.poststop ?? [], stateText(spec, record, "stopped", 0));
+  } catch (error) {
+    tellLog(globals, "warning", messageOf(error));
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Undoing a container, from what its record says. Each step may have been done before, or never.
+ */
+import { destroyCgroup } from "../cgroup/apply.ts";
+import { isFrozen, thaw } from "../cgroup/freeze.ts";
+import { isRunning } from "../container/state.ts";
+import { waitReadable } from "../linux/poll.ts";
+import { openPidfd, sendSignal } from "../linux/process.ts";
+import { SIG } from "../linux/signal.ts";
+import type { Globals } from "./globals.ts";
+import { type ContainerRecord, removeRecord } from "./record.ts";
+
+/** How long a killed process is waited for: far more than a kernel needs. */
+const KILL_TIMEOUT_MS = 10_000;
+
+/** Ends the first process, if it still runs. */
+export function killInit({ init, cgroupPath }: Pick<ContainerRecord, "init" | "cgroupPath">): void {
+  if (init === undefined || !isRunning(init)) return;
+  using pidfd = openPidfd(init.pid);
+  // Between the two looks the pid may have become somebody else's: the descriptor names one process for good.
+  if (pidfd === undefined || !isRunning(init)) return;
+  sendSignal(pidfd.fd, SIG.KILL);
+  // What is frozen on cgroups of version 1 does not even take a SIGKILL.
+  if (cgroupPath !== undefined && isFrozen(cgroupPath)) thaw(cgroupPath);
+  waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
+}
+
+/** Ends what runs of the container, and gives back all that it has; the caller has its lock. */
+export function destroy({ root }: Pick<Globals, "root">, record: Pick<ContainerRecord, "id"> & Partial<ContainerRecord>): void {
+  killInit(record);
+  if (record.cgroupPath !== undefined) destroyCgroup(record.cgroupPath);
+  removeRecord(root, record.id);
+}

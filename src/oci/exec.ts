@@ -1,0 +1,173 @@
+/**
+ * `exec`: runs another program in a container.
+ */
+import { list, parseFlags, text, toggle, type Values } from "../cli/flags.ts";
+import { execute } from "../container/exec.ts";
+import { connectTerminal, plainStreams } from "../container/streams.ts";
+import { supervise } from "../container/supervise.ts";
+import { Failure } from "../failure.ts";
+import { labelFacts } from "../isolation/labels.ts";
+import { filterOf } from "../isolation/seccomp/filter.ts";
+import { EventLoop } from "../linux/eventloop.ts";
+import { readText } from "../linux/hostpath.ts";
+import { type Child, exitCodeOf } from "../linux/process.ts";
+import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
+import { planProcess } from "../plan/container.ts";
+import type { Capabilities, Process, Spec } from "../spec/config.ts";
+import { parseExact } from "../spec/json.ts";
+import { nonNegative } from "./arguments.ts";
+import { sendTerminal } from "./console-socket.ts";
+import type { Globals } from "./globals.ts";
+import { writePidFile } from "./make.ts";
+import { seccompOf } from "./plan.ts";
+import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
+import { tellLog } from "./report.ts";
+
+const FLAGS = {
+  process: text("p", "FILE", "The process, as in config.json"),
+  tty: toggle("t", "With a terminal of its own"),
+  cwd: text("", "DIR", "The working directory"),
+  env: list("e", "NAME=VALUE", "Set a variable of the environment"),
+  user: text("u", "UID[:GID]", "Who it runs as"),
+  "additional-gids": list("g", "GID", "Further groups"),
+  cap: list("c", "CAP", "Add a capability"),
+  apparmor: text("", "PROFILE", "The AppArmor profile"),
+  "process-label": text("", "LABEL", "The SELinux label"),
+  "no-new-privs": toggle("", "Without ways to get privileges"),
+  "preserve-fds": text("", "N", "Pass N more descriptors, from 3 on"),
+  "pid-file": text("", "FILE", "Write the process's id there"),
+  "console-socket": text("", "PATH", "Socket that is sent the master of its terminal"),
+  detach: toggle("d", "Return once it runs"),
+  "ignore-paused": toggle("", "Also in a container that is paused"),
+  cgroup: list("", "PATH", "Run it in a cgroup below the container's"),
+  "no-subreaper": toggle("", "Taken for the sake of older engines"),
+} as const;
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: "mycontainer-runtime", stopAtFirstWord: true });
+  const [id, ...command] = rest;
+  if (id === undefined) {
+    throw new Failure('"exec" requires a container', { hint: "mycontainer-runtime exec [FLAGS] CONTAINER COMMAND..." });
+  }
+  const record = recordOf(globals.root, id);
+  const status = statusOfContainer(globals.root, record);
+  if (status === "stopped") throw new Failure("cannot exec in a stopped container");
+  if (status === "paused" && flags["ignore-paused"] !== true) {
+    throw new Failure("cannot exec in a paused container (use --ignore-paused to override)");
+  }
+  const spec = configOf(globals.root, id);
+  const asked = processOf(spec, flags, command);
+  const process = planProcess({ ...spec, process: asked }, false, seccompOf(spec));
+  if (process.args.length === 0) throw new Failure("process args cannot be empty");
+  const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
+  const signals = forwardableSignals();
+  const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
+  const detached = flags.detach === true;
+  const consoleSocket = flags["console-socket"];
+  if (process.terminal && detached && consoleSocket === undefined) {
+    throw new Failure("cannot allocate tty if runc will detach without setting console socket");
+  }
+  using loop = new EventLoop();
+  using streams = plainStreams();
+  const { child, terminal } = execute({
+    init: record.init,
+    namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
+    cgroupPath: cgroupOf(record, flags.cgroup),
+    process,
+    detached,
+    streams: detached ? [0, 1, 2] : streams.fds,
+    preservedFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
+    signals: inherited,
+    filter,
+    labelFacts: labelFacts(),
+    warn: (message) => tellLog(globals, "warning", message),
+  });
+  if (terminal !== undefined && consoleSocket !== undefined) {
+    sendTerminal(consoleSocket, terminal);
+    terminal.close();
+  }
+  if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
+  if (detached) return 0;
+  return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });
+}
+
+function stayWith(
+  child: Child,
+  terminal: Parameters<typeof connectTerminal>[1] | undefined,
+  { loop, streams, signals }: { loop: EventLoop; streams: ReturnType<typeof plainStreams>; signals: readonly number[] },
+): number {
+  if (terminal === undefined) {
+    streams.started(loop);
+    const ending = supervise({ child, loop, signals, forward: true });
+    streams.finish();
+    return exitCodeOf(ending);
+  }
+  using session = connectTerminal(loop, terminal, true);
+  const ending = supervise({ child, loop, signals, forward: true, resized: () => session.resize() });
+  session.finish();
+  return exitCodeOf(ending);
+}
+
+/** The process of `--process`, or the container's own with what flags say in its place. */
+function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly string[]): Process {
+  if (flags.process !== undefined) {
+    const process = parseExact(readText(flags.process)) as Process;
+    return flags.tty === true ? { ...process, terminal: true } : process;
+  }
+  const { process } = spec;
+  if (process === undefined) throw new Failure("config.json: process is missing");
+  const ids = flags.user === undefined ? {} : parseUser(flags.user);
+  const gids = flags["additional-gids"].map((gid) => idOf(gid, "--additional-gids"));
+  return {
+    ...process,
+    args: [...command],
+    env: [...(process.env ?? []), ...flags.env],
+    cwd: flags.cwd ?? process.cwd,
+    terminal: flags.tty === true,
+    user: { ...process.user, ...ids, additionalGids: [...(process.user.additionalGids ?? []), ...gids] },
+    capabilities: withAdded(process.capabilities ?? {}, flags.cap),
+    noNewPrivileges: process.noNewPrivileges === true || flags["no-new-privs"] === true,
+    ...(flags.apparmor === undefined ? {} : { apparmorProfile: flags.apparmor }),
+    ...(flags["process-label"] === undefined ? {} : { selinuxLabel: flags["process-label"] }),
+  };
+}
+
+/** Added ones are in all sets but the inheritable and ambient ones (CVE-2022-29162). */
+function withAdded(capabilities: Capabilities, added: readonly string[]): Capabilities {
+  if (added.length === 0) return capabilities;
+  const names = added.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`).toUpperCase());
+  const add = (set: readonly string[] = []) => [...new Set([...set, ...names])];
+  return {
+    ...capabilities,
+    bounding: add(capabilities.bounding),
+    effective: add(capabilities.effective),
+    permitted: add(capabilities.permitted),
+  };
+}
+
+const LAST_ID = 0xfffffffe;
+
+/** Digits only: a name, a sign or a blank is never taken for root. */
+function idOf(text: string, what: string): number {
+  const id = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(id <= LAST_ID)) throw new Failure(`${what}: '${text}' is no id`, { hint: "give it as a number" });
+  return id;
+}
+
+function parseUser(text: string): { uid: number; gid?: number } {
+  const [uid = "", gid, ...more] = text.split(":");
+  if (more.length > 0) throw new Failure(`--user: '${text}' is not of the form UID[:GID]`);
+  return { uid: idOf(uid, "--user"), ...(gid === undefined ? {} : { gid: idOf(gid, "--user") }) };
+}
+
+/** The container's cgroup, or one below it that `--cgroup` names. */
+function cgroupOf({ cgroupPath }: ContainerRecord, asked: readonly string[]): string | undefined {
+  const [below, ...more] = asked;
+  if (below === undefined || cgroupPath === undefined) return cgroupPath;
+  if (more.length > 0 || below.includes(":")) {
+    throw new Failure("--cgroup names one path, below the container's cgroup in every hierarchy");
+  }
+  if (below.split("/").includes("..")) throw new Failure(`bad sub cgroup path: ${below}`);
+  const path = below.split("/").filter((part) => part !== "" && part !== ".");
+  return [cgroupPath, ...path].join("/");
+}

@@ -1,0 +1,99 @@
+/**
+ * `mycontainer-runtime`: argv -> a command of the OCI runtime command line, loaded when it is called.
+ */
+import { line } from "../cli/output.ts";
+import { VERSION } from "../cli/version.ts";
+import { Failure } from "../failure.ts";
+import { args } from "../linux/door.ts";
+import { exit } from "../linux/process.ts";
+import { GLOBAL_FLAGS, type Globals, parseGlobals } from "./globals.ts";
+import { EXIT_FAILED, reportError } from "./report.ts";
+import { SPEC_VERSION } from "./spec-version.ts";
+
+/** A command: takes the arguments after its name, returns the exit status. */
+export interface Command {
+  readonly run: (argv: readonly string[], globals: Globals) => number | Promise<number>;
+}
+
+interface Entry {
+  readonly help: string;
+  /** What stands before its errors. */
+  readonly prefix?: string;
+  /** The exit status of its own failures, where that of the program is passed on. */
+  readonly failed?: number;
+  readonly load: () => Promise<Command>;
+}
+
+const FAILED_EXEC = 255;
+
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  create: { help: "Make a container from a bundle", prefix: "create failed: ", load: () => import("./create.ts") },
+  start: { help: "Start a container that was made", load: () => import("./start.ts") },
+  run: { help: "Make and start a container", prefix: "run failed: ", load: () => import("./run.ts") },
+  state: { help: "Print the state of a container", load: () => import("./state.ts") },
+  kill: { help: "Send a signal to a container", load: () => import("./kill.ts") },
+  delete: { help: "Remove a container", load: () => import("./delete.ts") },
+  exec: {
+    help: "Run another program in a container",
+    prefix: "exec failed: ",
+    failed: FAILED_EXEC,
+    load: () => import("./exec.ts"),
+  },
+  list: { help: "List containers", load: () => import("./list.ts") },
+};
+
+function usage(): string[] {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 3;
+  return [
+    "Usage: mycontainer-runtime [GLOBAL FLAGS] COMMAND [FLAGS] ...",
+    "",
+    "Commands:",
+    ...Object.entries(COMMANDS).map(([name, { help }]) => `  ${name.padEnd(width)}${help}`),
+    "",
+    "Global flags:",
+    ...Object.entries(GLOBAL_FLAGS).map(([name, flag]) => {
+      const left = flag.kind === "toggle" ? `--${name}` : `--${name} ${flag.placeholder}`;
+      return `  ${left.padEnd(width + 18)}${flag.help}`;
+    }),
+  ];
+}
+
+function tellVersion(): void {
+  line(`mycontainer-runtime version ${VERSION}`);
+  line(`spec: ${SPEC_VERSION}`);
+}
+
+export async function main(): Promise<void> {
+  let globals: Globals = {
+    root: "",
+    log: undefined,
+    logFormat: "text",
+    debug: false,
+    cgroups: "files",
+    rootless: false,
+  };
+  let entry: Entry | undefined;
+  try {
+    const [first, second] = args.slice(1);
+    if (first === "--version" || first === "-v" || first === "version") {
+      tellVersion();
+      return exit(0);
+    }
+    if (first === undefined || first === "--help" || first === "-h" || (first === "help" && second === undefined)) {
+      for (const text of usage()) line(text);
+      return exit(0);
+    }
+    const parsed = parseGlobals(args.slice(1));
+    globals = parsed.globals;
+    const [name = "", ...argv] = parsed.rest;
+    entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (entry === undefined) {
+      throw new Failure(`no such command: '${name}'`, { hint: "'mycontainer-runtime --help' lists the commands" });
+    }
+    const command = await entry.load();
+    return exit(await command.run(argv, globals));
+  } catch (error) {
+    reportError(globals, entry?.prefix ?? "", error);
+    return exit(entry?.failed ?? EXIT_FAILED);
+  }
+}

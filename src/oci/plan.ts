@@ -1,0 +1,62 @@
+/**
+ * config.json + the host -> the plan of a container. Looks at the host, and changes nothing there.
+ */
+import { detectLayout } from "../cgroup/layout.ts";
+import { resolveCgroupsPath } from "../cgroup/path.ts";
+import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
+import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
+import type { CgroupView } from "../isolation/plan-root.ts";
+import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
+import { cgroupViewOf } from "../plan/cgroup-view.ts";
+import { planContainer } from "../plan/container.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Spec } from "../spec/config.ts";
+import type { Bundle } from "./bundle.ts";
+import type { Globals } from "./globals.ts";
+
+/** What of the command line goes into a plan. */
+export interface PlanFlags {
+  readonly noPivot: boolean;
+  readonly newKeyring: boolean;
+}
+
+export function seccompOf(spec: Spec): SeccompChoice {
+  const profile = spec.linux?.seccomp;
+  return profile === undefined ? { kind: "none" } : { kind: "profile", profile };
+}
+
+/** Plans the container of a bundle. Throws a Failure for what cannot be done here. */
+export function planBundle(bundle: Bundle, id: string, globals: Globals, flags: PlanFlags): Plan {
+  const { spec, rootfs } = bundle;
+  const namespaces = spec.linux?.namespaces ?? [];
+  const own = (type: string) => namespaces.some((namespace) => namespace.type === type && !namespace.path);
+  const has = (type: string) => namespaces.some((namespace) => namespace.type === type);
+  const cgroup = planOwnCgroup(spec, id, globals);
+  const plan = planContainer(spec, {
+    id,
+    root: { kind: "directory", path: rootfs },
+    cgroup,
+    cgroupView: viewOf(cgroup, has("cgroup")),
+    network: { kind: own("network") ? "none" : "host" },
+    init: false,
+    seccomp: seccompOf(spec),
+  });
+  if (asksForLabels(plan.process)) checkLabels(plan.process, labelFacts());
+  return {
+    ...plan,
+    noPivot: flags.noPivot,
+    process: { ...plan.process, newKeyring: flags.newKeyring },
+    ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
+  };
+}
+
+function planOwnCgroup(spec: Spec, id: string, { cgroups }: Globals): CgroupPlan | undefined {
+  if (cgroups === "none") return undefined;
+  const path = resolveCgroupsPath(spec.linux?.cgroupsPath, id);
+  return planCgroup(detectLayout(), path, spec.linux?.resources ?? {});
+}
+
+/** Without cgroups there is nothing to be shown but what is there. */
+function viewOf(cgroup: CgroupPlan | undefined, isPrivate: boolean): CgroupView {
+  return cgroup === undefined ? { kind: "v2-private" } : cgroupViewOf(cgroup, isPrivate);
+}

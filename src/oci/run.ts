@@ -1,0 +1,82 @@
+/**
+ * `run`: makes and starts a container; without `--detach` it stays with it until it ends, and removes it.
+ */
+import { parseFlags, toggle } from "../cli/flags.ts";
+import { connectTerminal, plainStreams } from "../container/streams.ts";
+import { supervise } from "../container/supervise.ts";
+import { Failure } from "../failure.ts";
+import { EventLoop } from "../linux/eventloop.ts";
+import { type Ending, exitCodeOf } from "../linux/process.ts";
+import { nonNegative, oneId } from "./arguments.ts";
+import { MAKE_FLAGS } from "./create.ts";
+import { remove } from "./delete.ts";
+import type { Globals } from "./globals.ts";
+import { stateText } from "./hooked.ts";
+import { type Made, type MakeOptions, make } from "./make.ts";
+import { lockRecord } from "./record.ts";
+import { messageOf, tellLog } from "./report.ts";
+
+const FLAGS = {
+  ...MAKE_FLAGS,
+  detach: toggle("d", "Return once the container runs"),
+  keep: toggle("", "Do not remove the container at its end"),
+} as const;
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const { flags, rest } = parseFlags("run", FLAGS, argv, { program: "mycontainer-runtime" });
+  const id = oneId("run", rest);
+  const detached = flags.detach === true;
+  const options: MakeOptions = {
+    id,
+    bundle: flags.bundle,
+    consoleSocket: flags["console-socket"],
+    pidFile: flags["pid-file"],
+    preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
+    noPivot: flags["no-pivot"] === true,
+    newKeyring: flags["no-new-keyring"] !== true,
+    waits: false,
+    attached: !detached,
+  };
+  if (detached) {
+    const made = await make(options, globals);
+    runPoststart(made, globals);
+    return 0;
+  }
+  using loop = new EventLoop();
+  using streams = plainStreams();
+  const made = await make({ ...options, streams: streams.fds }, globals);
+  runPoststart(made, globals);
+  const code = exitCodeOf(stayWith(made, loop, streams));
+  made.child.pidfd.close();
+  if (flags.keep !== true) {
+    using lock = lockRecord(globals.root, id);
+    if (lock !== undefined) await remove(globals, id, true);
+  }
+  return code;
+}
+
+function stayWith(made: Made, loop: EventLoop, streams: ReturnType<typeof plainStreams>): Ending {
+  const { child, signals, terminal } = made;
+  if (terminal === undefined) {
+    streams.started(loop);
+    const ending = supervise({ child, loop, signals, forward: true });
+    streams.finish();
+    return ending;
+  }
+  using session = connectTerminal(loop, terminal, true);
+  const ending = supervise({ child, loop, signals, forward: true, resized: () => session.resize() });
+  session.finish();
+  return ending;
+}
+
+/** The specification has hooks after the start fail without consequences. */
+function runPoststart({ hooked, bundle, record, child }: Made, globals: Globals): void {
+  const hooks = bundle.spec.hooks?.poststart ?? [];
+  if (hooked === undefined || hooks.length === 0) return;
+  try {
+    hooked.run("poststart", hooks, stateText(bundle.spec, record, "running", child.pid));
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    tellLog(globals, "warning", messageOf(error));
+  }
+}

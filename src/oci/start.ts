@@ -1,0 +1,32 @@
+/**
+ * `start`: lets the program of a container go that was made by `create`.
+ */
+import { parseFlags } from "../cli/flags.ts";
+import { awaitReport } from "../container/channel.ts";
+import { passGate } from "../container/start-gate.ts";
+import { Failure } from "../failure.ts";
+import { oneId } from "./arguments.ts";
+import type { Globals } from "./globals.ts";
+import { hasHooks, stateText } from "./hooked.ts";
+import { configOf, pathsOf, recordOf, statusOfContainer } from "./record.ts";
+import { tellLog } from "./report.ts";
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const { rest } = parseFlags("start", {}, argv, { program: "mycontainer-runtime" });
+  const id = oneId("start", rest);
+  const record = recordOf(globals.root, id);
+  const status = statusOfContainer(globals.root, record);
+  const pid = record.init?.pid ?? 0;
+  if (status === "stopped") throw new Failure("cannot start a container that has stopped");
+  if (status !== "created") throw new Failure("cannot start an already running container");
+  const spec = configOf(globals.root, id);
+  using channel = passGate(pathsOf(globals.root, id).gate, stateText(spec, record, "created", pid));
+  if (channel === undefined) throw new Failure("cannot start an already running container");
+  const warn = (text: string) => tellLog(globals, "warning", text);
+  awaitReport(channel.fd, "end", { warn });
+  if (hasHooks(spec.hooks)) {
+    const { runHooks } = await import("../container/hooks.ts");
+    runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));
+  }
+  return 0;
+}
