@@ -19,18 +19,22 @@ export interface FailureDetails {
   readonly hint?: string | undefined;
   readonly exitCode?: number;
   readonly cause?: unknown;
+  /** The program that could not be executed, and the kernel's reason: "ENOENT". */
+  readonly program?: { readonly name: string; readonly code: string } | undefined;
 }
 
 /** A failure that has been understood; its message is one line, written for the user. */
 export class Failure extends Error {
   readonly hint: string | undefined;
   readonly exitCode: number;
+  readonly program: FailureDetails["program"];
 
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
     this.name = "Failure";
     this.hint = details.hint;
     this.exitCode = details.exitCode ?? EXIT.own;
+    this.program = details.program;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * What a container's first process and the process that makes it say to each other: one JSON message a packet.
  */
-import { Failure } from "../failure.ts";
+import { Failure, type FailureDetails } from "../failure.ts";
 import { decode, utf8 } from "../linux/door.ts";
 import type { Handle } from "../linux/fd.ts";
 import { read, writeAll } from "../linux/io.ts";
@@ -37,7 +37,10 @@ export type Report =
   | { readonly say: "running"; readonly id: string }
   /** From that child, with its terminal's master. */
   | { readonly say: "terminal" }
-  | { readonly say: "failed"; readonly message: string; readonly hint?: string; readonly exitCode: number };
+  | ({ readonly say: "failed"; readonly message: string; readonly exitCode: number } & Pick<
+      FailureDetails,
+      "hint" | "program"
+    >);
 
 const MESSAGE_LIMIT_BYTES = 64 * 1024;
 
@@ -74,8 +77,8 @@ export function receive<M extends Order | Report>(socketFd: number): Received<M>
 }
 
 /** What the other side has reported, as the error that it is. */
-export function failureOf({ message, hint, exitCode }: Extract<Report, { say: "failed" }>): Failure {
-  return new Failure(message, { hint, exitCode });
+export function failureOf({ message, hint, exitCode, program }: Extract<Report, { say: "failed" }>): Failure {
+  return new Failure(message, { hint, exitCode, program });
 }
 
 /** What is done with reports that may come at any time. */

@@ -94,10 +94,8 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
 export function reportFailure(socketFd: number | undefined, error: unknown): never {
   const failure =
     error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
-  const { message, exitCode, hint } = failure;
-  if (socketFd !== undefined) {
-    tell(socketFd, { say: "failed", message, exitCode, ...(hint === undefined ? {} : { hint }) });
-  }
+  const { message, exitCode, hint, program } = failure;
+  if (socketFd !== undefined) tell(socketFd, { say: "failed", message, exitCode, hint, program });
   exit(exitCode);
 }
 
@@ -190,6 +188,7 @@ function notExecuted(name: string, errno: number): Failure {
   return new Failure(`cannot run '${name}': ${reason}`, {
     hint: hintFor(errno),
     exitCode: missing ? EXIT.notFound : EXIT.notExecutable,
+    program: { name, code: errnoName(errno) },
   });
 }
 

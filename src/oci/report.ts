@@ -4,6 +4,7 @@
  */
 import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
+import { errnoText } from "../linux/errno.ts";
 import { isErrno } from "../linux/error.ts";
 import { O_APPEND, O_CREAT, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
@@ -41,8 +42,16 @@ export function tellLog({ log, logFormat }: LogTarget, level: Level, message: st
   }
 }
 
+/** Engines know by runc's words why a program did not run, and give it the exit status 126 or 127. */
+function notExecuted({ name, code }: { name: string; code: string }): string {
+  const reason =
+    code === "ENOENT" && !name.includes("/") ? "executable file not found in $PATH" : errnoText(code).toLowerCase();
+  return `unable to start container process: exec: ${JSON.stringify(name)}: ${reason}`;
+}
+
 /** What an error says to whoever called the command. */
 export function messageOf(error: unknown): string {
+  if (error instanceof Failure && error.program !== undefined) return notExecuted(error.program);
   if (error instanceof Failure) return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
   return error instanceof Error ? error.message : String(error);
 }
