@@ -38,10 +38,14 @@ function describe(ending: Ending): string {
 
 /** The child's end: everything that ps writes goes into the pipe. */
 function becomePs(args: readonly string[], to: number): never {
-  placeAt(to, STDOUT);
-  placeAt(to, STDERR);
-  const path = environ.find((variable) => variable.startsWith("PATH="))?.slice("PATH=".length) ?? STANDARD_PATH;
-  // What is found by way of the working directory is not the host's.
-  for (const directory of path.split(":")) if (directory.startsWith("/")) execve(`${directory}/ps`, ["ps", ...args]);
-  exit(NOT_FOUND_STATUS);
+  try {
+    placeAt(to, STDOUT);
+    placeAt(to, STDERR);
+    const path = environ.find((variable) => variable.startsWith("PATH="))?.slice("PATH=".length) ?? STANDARD_PATH;
+    // What is found by way of the working directory is not the host's.
+    for (const directory of path.split(":")) if (directory.startsWith("/")) execve(`${directory}/ps`, ["ps", ...args]);
+  } finally {
+    // Whatever has happened: what follows on the stack is the parent's.
+    exit(NOT_FOUND_STATUS);
+  }
 }
