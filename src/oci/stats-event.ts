@@ -3,7 +3,7 @@
  */
 
 import type { Pressure, Stall } from "../cgroup/stats-details.ts";
-import type { Amount, BlockIoTable, FullStats } from "../cgroup/stats-full.ts";
+import { type Amount, BLOCK_IO_TABLES, type BlockIoTable, type FullStats } from "../cgroup/stats-full.ts";
 import type { InterfaceCounters } from "../network/counters.ts";
 import type { Int64 } from "../spec/config.ts";
 
@@ -110,10 +110,10 @@ const BLOCK_IO_NAMES: Readonly<Record<BlockIoTable, string>> = {
 
 function blockIoData(tables: FullStats["blockIo"]["tables"]): Record<string, unknown> {
   const data: Record<string, unknown> = {};
-  for (const [name, key] of Object.entries(BLOCK_IO_NAMES)) {
-    const table = tables[name as BlockIoTable] ?? [];
+  for (const name of BLOCK_IO_TABLES) {
+    const table = tables[name] ?? [];
     if (table.length === 0) continue;
-    data[key] = table.map(({ major, minor, operation, value }) => ({
+    data[BLOCK_IO_NAMES[name]] = table.map(({ major, minor, operation, value }) => ({
       ...nonzero({ major, minor }),
       ...(operation === "" ? {} : { op: operation }),
       ...nonzero({ value }),
