@@ -6,6 +6,7 @@ import type { Resources } from "../spec/config.ts";
 import { ANY_DEVICE, deviceRules, type FullRule } from "./devices.ts";
 import { type CgroupLayout, directoryOf } from "./layout.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
+import { completeUpdate } from "./update.ts";
 import * as v1 from "./v1.ts";
 import * as v2 from "./v2.ts";
 import type { AskedFor, Conversion, Write } from "./write.ts";
@@ -63,9 +64,13 @@ export function planCgroup(
   }
 }
 
-/** As `planCgroup`, for a cgroup that is there: just what `resources` says is changed; devices, if it has rules for them. */
-export function planUpdate(layout: CgroupLayout, path: string, resources: Resources): CgroupPlan {
+/**
+ * As `planCgroup`, for a cgroup that is there: just what `update` says is changed; devices, if it has rules for them.
+ * @param current the limits that are in force, as far as they are known
+ */
+export function planUpdate(layout: CgroupLayout, path: string, update: Resources, current: Resources = {}): CgroupPlan {
   checkCgroupPath(path);
+  const resources = completeUpdate(update, current);
   if (layout.kind === "v2") {
     const plan = planLimits(layout, path, v2.convert(resources), []);
     if (resources.devices === undefined) return plan;

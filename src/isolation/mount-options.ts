@@ -54,6 +54,17 @@ const REFUSED: Readonly<Record<string, string>> = {
   tmpcopyup: "populate the directory in the image instead",
 };
 
+/** The names of all options that are understood here; others are the file system's. */
+export const MOUNT_OPTION_NAMES: readonly string[] = [
+  ...Object.keys(ATTRIBUTES).flatMap((name) => [name, `r${name}`]),
+  ...Object.keys(PROPAGATION).flatMap((name) => [name, `r${name}`]),
+  "bind",
+  "rbind",
+  "defaults",
+  "relatime",
+  "norelatime",
+];
+
 /** Sorts options into what mount_setattr(2), propagation, binding and the file system take. Later ones win. */
 export function parseMountOptions(options: readonly string[], about: string): MountOptions {
   let set = 0;

@@ -8,11 +8,11 @@ const IN_MODIFY = 0x2;
 const IN_NONBLOCK_CLOEXEC = 0o2004000;
 const EVENTS_BYTES = 4096;
 
-/** A descriptor that is readable once the file has changed (again). */
-export function watchForChanges(path: string): Handle {
+/** A descriptor that is readable once one of the files has changed (again), or is gone. */
+export function watchForChanges(...paths: string[]): Handle {
   const notify = callForHandle("inotify_init1", "", IN_NONBLOCK_CLOEXEC);
   try {
-    call("inotify_add_watch", path, notify.fd, path, IN_MODIFY);
+    for (const path of paths) call("inotify_add_watch", path, notify.fd, path, IN_MODIFY);
     return new Handle(notify.release());
   } finally {
     notify.close();

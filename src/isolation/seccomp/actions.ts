@@ -20,6 +20,9 @@ const VERDICTS: Readonly<Record<SeccompAction, { readonly value: number; readonl
   SCMP_ACT_ALLOW: { value: 0x7fff0000 },
 };
 
+/** By name in the specification. */
+export const ACTION_NAMES: readonly string[] = Object.keys(VERDICTS);
+
 export const KILL_PROCESS = VERDICTS.SCMP_ACT_KILL_PROCESS.value;
 
 /** The filter's return value for an action; the error is EPERM where none is named. */

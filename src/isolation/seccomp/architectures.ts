@@ -36,6 +36,11 @@ const ELSEWHERE: readonly string[] = (
   "S390X SH SHEB"
 ).split(" ");
 
+/** All names that a profile may have. */
+export function architectureNames(): string[] {
+  return [...Object.keys(ARCHITECTURES), ...ELSEWHERE.map((name) => `SCMP_ARCH_${name}`)];
+}
+
 export type MachineArch = "x86_64" | "aarch64";
 
 /** Of this machine, then those listed that its kernel can run. Throws a Failure on a name that is none. */

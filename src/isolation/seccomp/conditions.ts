@@ -26,7 +26,8 @@ export interface Comparison {
   readonly wide: boolean;
 }
 
-const OPERATORS: readonly SeccompOperator[] = [
+/** By name in the specification. */
+export const OPERATORS: readonly SeccompOperator[] = [
   "SCMP_CMP_NE",
   "SCMP_CMP_LT",
   "SCMP_CMP_LE",

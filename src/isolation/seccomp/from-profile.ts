@@ -10,7 +10,7 @@ import { defaultProfile } from "./default-profile.ts";
 import { DEFAULT_FLAGS, type Filter, FLAG } from "./install.ts";
 
 /** By name in the specification: config-linux.md#seccomp. */
-const FLAGS: Readonly<Record<string, number>> = {
+export const FLAGS: Readonly<Record<string, number>> = {
   SECCOMP_FILTER_FLAG_TSYNC: FLAG.tsync,
   SECCOMP_FILTER_FLAG_LOG: FLAG.log,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW: FLAG.specAllow,
