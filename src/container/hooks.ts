@@ -17,6 +17,8 @@ import type { Hook, HookKind } from "../spec/config.ts";
 /** Of each of a hook's streams, this much is kept; the rest is read and dropped. */
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
 const CHUNK_BYTES = 16 * 1024;
+/** pipe(7). */
+const PIPE_BYTES = 64 * 1024;
 const FIRST_OTHER_FD = 3;
 const CLOSE_RANGE_CLOEXEC = 4;
 const LAST_FD = 0xffffffff;
@@ -128,10 +130,10 @@ class Output {
   readonly #bytes = new Uint8Array(OUTPUT_LIMIT_BYTES);
   #length = 0;
 
-  /** Takes what is there. False at the end of the stream. */
+  /** Takes what is there, but no more than a pipe holds: who goes on writing is not waited for. False at the end. */
   drain(fd: number): boolean {
     const chunk = new Uint8Array(CHUNK_BYTES);
-    for (;;) {
+    for (let taken = 0; taken < PIPE_BYTES; taken += CHUNK_BYTES) {
       const count = attempt("read", fd, chunk, chunk.length);
       if (count === -EAGAIN) return true;
       if (count <= 0) return false;
@@ -139,6 +141,7 @@ class Output {
       this.#bytes.set(chunk.subarray(0, kept), this.#length);
       this.#length += kept;
     }
+    return true;
   }
 
   text(): string {
