@@ -147,6 +147,21 @@ export function nextSignal(fd: number): { signal: number; pid: number } | undefi
 
 const SIGACTION_BYTES = 32;
 
+const SIG_IGN = 1;
+
+/** Ignores a signal. Returns the disposition that held before, for `restoreDisposition`. */
+export function ignoreSignal(signal: number): Uint8Array {
+  const ignore = new Uint8Array(SIGACTION_BYTES);
+  ignore[0] = SIG_IGN;
+  const before = new Uint8Array(SIGACTION_BYTES);
+  call("rt_sigaction", signalName(signal), signal, ignore, before, SIGSET_BYTES);
+  return before;
+}
+
+export function restoreDisposition(signal: number, before: Uint8Array): void {
+  call("rt_sigaction", signalName(signal), signal, before, null, SIGSET_BYTES);
+}
+
 /** Field 33 of proc_pid_stat(5), counted from the third: the signals that are ignored, as a mask of the first 31. */
 const STAT_IGNORED = 30;
 const LAST_STANDARD_SIGNAL = 31;
