@@ -106,7 +106,6 @@ export function awaitReport<S extends Report["say"]>(
     else if (message.say === "listener") {
       listener?.(message.fd);
       send(socketFd, { say: "go" });
-    }
-    else if (message.say === say) return received as Received<Extract<Report, { say: S }>>;
+    } else if (message.say === say) return received as Received<Extract<Report, { say: S }>>;
   }
 }

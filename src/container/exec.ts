@@ -112,12 +112,7 @@ function awaitProgram(request: ExecRequest, socketFd: number): Executed {
 }
 
 /** Enters the container, makes the program's process there, and ends. */
-function enter(
-  request: ExecRequest,
-  pidfd: number,
-  cgroupJoins: readonly Handle[],
-  socketFd: number,
-): never {
+function enter(request: ExecRequest, pidfd: number, cgroupJoins: readonly Handle[], socketFd: number): never {
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
     joinCgroup(cgroupJoins);

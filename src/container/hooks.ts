@@ -60,6 +60,9 @@ export function runHooks(
   }
 }
 
+/** Hooks run by whoever makes a container, which knows what is done about failures. */
+export type RunHooks = (kind: HookKind, hooks: readonly Hook[], stateJson: string) => void;
+
 /** Which failures are an operation's, by the specification: runtime.md#lifecycle. */
 export function failureOfHooks(kind: HookKind): HookOptions["onFailure"] {
   return kind === "poststart" || kind === "poststop" ? "warn" : "throw";

@@ -103,7 +103,10 @@ export function reportFailure(socketFd: number | undefined, error: unknown): nev
  * Gives up what the plan does not leave, in the order that each step still has the privilege that it needs.
  * Returns the capabilities that were asked for and could not be had.
  */
-function giveUpPrivileges(plan: ProcessPlan, { filter, socketFd }: { filter: Filter | undefined; socketFd?: number }): string[] {
+function giveUpPrivileges(
+  plan: ProcessPlan,
+  { filter, socketFd }: { filter: Filter | undefined; socketFd?: number },
+): string[] {
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
   if (!plan.noNewPrivileges) install(filter, socketFd);
   dropBoundingSet(plan.capabilities.bounding ?? []);

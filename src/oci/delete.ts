@@ -6,9 +6,8 @@ import { Failure } from "../failure.ts";
 import { oneId } from "./arguments.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
-import { hasHooks, stateText } from "./hooked.ts";
+import { hasHooks, hookRunner, stateText } from "./hooked.ts";
 import { checkId, configOf, lockRecord, readRecord, statusOfContainer } from "./record.ts";
-import { messageOf, tellLog } from "./report.ts";
 
 const FLAGS = { force: toggle("f", "Kill the container if it runs, and pass over one that there is not") } as const;
 
@@ -38,10 +37,6 @@ export async function remove(globals: Globals, id: string, isForced: boolean): P
   const spec = record.complete ? configOf(globals.root, id) : undefined;
   destroy(globals, record);
   if (spec === undefined || !hasHooks(spec.hooks)) return;
-  const { runHooks } = await import("../container/hooks.ts");
-  try {
-    runHooks("poststop", spec.hooks?.poststop ?? [], stateText(spec, record, "stopped", 0));
-  } catch (error) {
-    tellLog(globals, "warning", messageOf(error));
-  }
+  const runHooks = await hookRunner(globals);
+  runHooks("poststop", spec.hooks?.poststop ?? [], stateText(spec, record, "stopped", 0));
 }

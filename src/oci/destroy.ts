@@ -26,7 +26,10 @@ export function killInit({ init, cgroupPath }: Pick<ContainerRecord, "init" | "c
 }
 
 /** Ends what runs of the container, and gives back all that it has; the caller has its lock. */
-export function destroy({ root }: Pick<Globals, "root">, record: Pick<ContainerRecord, "id"> & Partial<ContainerRecord>): void {
+export function destroy(
+  { root }: Pick<Globals, "root">,
+  record: Pick<ContainerRecord, "id"> & Partial<ContainerRecord>,
+): void {
   killInit(record);
   if (record.cgroupPath !== undefined) destroyCgroup(record.cgroupPath);
   removeRecord(root, record.id);

@@ -1,12 +1,14 @@
 /**
  * A container's hooks, with the state that they are told; the code that runs them is loaded where there are any.
  */
+import { type HookState, hookState } from "../container/hook-state.ts";
 import type { RunHooks } from "../container/hooks.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Hooks, Spec } from "../spec/config.ts";
-import { SPEC_VERSION } from "./spec-version.ts";
 import type { Bundle } from "./bundle.ts";
-import type { Status } from "./record.ts";
+import type { Globals } from "./globals.ts";
+import { tellLog } from "./report.ts";
+import { OCI_VERSION_MAX } from "./versions.ts";
 
 export interface Hooked {
   readonly run: RunHooks;
@@ -22,25 +24,29 @@ export function hasHooks(hooks: Hooks | undefined): boolean {
 export function stateText(
   spec: Spec,
   { id, bundle }: { readonly id: string; readonly bundle: string },
-  status: Status,
+  status: HookState["status"],
   pid: number,
 ): string {
-  return JSON.stringify({
-    ociVersion: SPEC_VERSION,
-    id,
-    status,
-    ...(status === "stopped" ? {} : { pid }),
-    bundle,
-    annotations: spec.annotations ?? {},
-  });
+  return hookState({ ociVersion: OCI_VERSION_MAX, id, status, pid, bundle, annotations: spec.annotations });
+}
+
+/** What runs hooks, loaded now. Those that the specification has fail without consequences are told of in the log. */
+export async function hookRunner(globals: Globals): Promise<RunHooks> {
+  const { failureOfHooks, runHooks } = await import("../container/hooks.ts");
+  const warn = (text: string) => tellLog(globals, "warning", text);
+  return (kind, hooks, state) => runHooks(kind, hooks, state, { onFailure: failureOfHooks(kind), warn });
 }
 
 /** What runs the hooks of a plan; undefined if it has none. */
-export async function hooksOf({ hooks }: Plan, bundle: Bundle, id: string): Promise<Hooked | undefined> {
+export async function hooksOf(
+  { hooks }: Plan,
+  bundle: Bundle,
+  id: string,
+  globals: Globals,
+): Promise<Hooked | undefined> {
   if (!hasHooks(hooks)) return undefined;
-  const { runHooks } = await import("../container/hooks.ts");
   return {
-    run: (kind, list, state) => runHooks(kind, list, state),
+    run: await hookRunner(globals),
     state: (pid) => stateText(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
   };
 }

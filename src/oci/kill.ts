@@ -1,9 +1,10 @@
 /**
  * `kill`: sends a signal to a container's first process, or to all of its processes.
  */
-import { parseFlags, toggle } from "../cli/flags.ts";
-import { processesIn } from "../cgroup/members.ts";
+
 import { freeze, isFrozen, thaw } from "../cgroup/freeze.ts";
+import { processesIn } from "../cgroup/members.ts";
+import { parseFlags, toggle } from "../cli/flags.ts";
 import { isRunning } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";

@@ -8,7 +8,7 @@ import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import { GLOBAL_FLAGS, type Globals, parseGlobals } from "./globals.ts";
 import { EXIT_FAILED, reportError } from "./report.ts";
-import { SPEC_VERSION } from "./spec-version.ts";
+import { OCI_VERSION_MAX } from "./versions.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
@@ -40,6 +40,13 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./exec.ts"),
   },
   list: { help: "List containers", load: () => import("./list.ts") },
+  ps: { help: "List the processes of a container", load: () => import("./ps.ts") },
+  pause: { help: "Have all processes of a container stand still", load: () => import("./pause.ts") },
+  resume: { help: "Have the processes of a paused container go on", load: () => import("./resume.ts") },
+  update: { help: "Change the limits of a container", load: () => import("./update.ts") },
+  events: { help: "Tell what a container uses, and when memory runs out", load: () => import("./events.ts") },
+  spec: { help: "Write a config.json to begin with", load: () => import("./spec.ts") },
+  features: { help: "Tell what this runtime can do", load: () => import("./features-command.ts") },
 };
 
 function usage(): string[] {
@@ -60,7 +67,7 @@ function usage(): string[] {
 
 function tellVersion(): void {
   line(`mycontainer-runtime version ${VERSION}`);
-  line(`spec: ${SPEC_VERSION}`);
+  line(`spec: ${OCI_VERSION_MAX}`);
 }
 
 export async function main(): Promise<void> {

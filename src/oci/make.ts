@@ -1,11 +1,12 @@
 /**
  * Makes the container of a bundle: what `create` and `run` have in common.
  */
-import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
-import { filterOf } from "../isolation/seccomp/filter.ts";
+
 import { launch } from "../container/launch.ts";
 import { nameProcess } from "../container/state.ts";
 import { Failure } from "../failure.ts";
+import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
+import { filterOf } from "../isolation/seccomp/filter.ts";
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
 import { replaceFile, writeNewFile } from "../linux/hostpath.ts";
@@ -18,8 +19,8 @@ import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { type Hooked, hooksOf } from "./hooked.ts";
 import { planBundle } from "./plan.ts";
+import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
-import { checkId, claimId, type ContainerRecord, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 
 export interface MakeOptions {
   readonly id: string;
@@ -62,7 +63,7 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
     throw new Failure("cannot use console socket if runc will not detach or allocate tty");
   }
   const filter = await filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
-  const hooked = await hooksOf(plan, bundle, id);
+  const hooked = await hooksOf(plan, bundle, id, globals);
   const listener = await listenerOf(plan.process.seccomp, bundle, id);
   using lock = claim(globals, id);
   const paths = pathsOf(globals.root, id);

@@ -3,6 +3,9 @@
  * it waits for its start. `state.json` is the intent record: it is there before the first side effect and says what is to be
  * undone. Whoever makes or removes a container holds the lock of its directory.
  */
+
+import { isFrozen } from "../cgroup/freeze.ts";
+import { isRunning, type ProcessName } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -23,10 +26,8 @@ import {
 } from "../linux/hostpath.ts";
 import { geteuid } from "../linux/process.ts";
 import { statusOfFd } from "../linux/status.ts";
-import { isRunning, type ProcessName } from "../container/state.ts";
-import { isFrozen } from "../cgroup/freeze.ts";
-import { parseExact } from "../spec/json.ts";
 import type { Spec } from "../spec/config.ts";
+import { parseExact } from "../spec/json.ts";
 
 /** runtime.md#state. */
 export type Status = "creating" | "created" | "running" | "paused" | "stopped";

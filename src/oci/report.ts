@@ -2,13 +2,14 @@
  * Errors and warnings, told as engines expect of an OCI runtime: a line on standard error and, with `--log`, a record in the
  * file, of which podman, containerd and Docker show the message to their users.
  */
+
+import { note } from "../cli/output.ts";
 import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { errnoText } from "../linux/errno.ts";
 import { isErrno } from "../linux/error.ts";
 import { O_APPEND, O_CREAT, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
-import { note } from "../cli/output.ts";
 import type { Globals } from "./globals.ts";
 
 export type Level = "debug" | "warning" | "error";

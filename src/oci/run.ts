@@ -4,7 +4,6 @@
 import { parseFlags, toggle } from "../cli/flags.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
-import { Failure } from "../failure.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { nonNegative, oneId } from "./arguments.ts";
@@ -14,7 +13,6 @@ import type { Globals } from "./globals.ts";
 import { stateText } from "./hooked.ts";
 import { type Made, type MakeOptions, make } from "./make.ts";
 import { lockRecord } from "./record.ts";
-import { messageOf, tellLog } from "./report.ts";
 
 const FLAGS = {
   ...MAKE_FLAGS,
@@ -39,13 +37,13 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   };
   if (detached) {
     const made = await make(options, globals);
-    runPoststart(made, globals);
+    runPoststart(made);
     return 0;
   }
   using loop = new EventLoop();
   using streams = plainStreams();
   const made = await make({ ...options, streams: streams.fds }, globals);
-  runPoststart(made, globals);
+  runPoststart(made);
   const code = exitCodeOf(stayWith(made, loop, streams));
   made.child.pidfd.close();
   if (flags.keep !== true) {
@@ -69,14 +67,6 @@ function stayWith(made: Made, loop: EventLoop, streams: ReturnType<typeof plainS
   return ending;
 }
 
-/** The specification has hooks after the start fail without consequences. */
-function runPoststart({ hooked, bundle, record, child }: Made, globals: Globals): void {
-  const hooks = bundle.spec.hooks?.poststart ?? [];
-  if (hooked === undefined || hooks.length === 0) return;
-  try {
-    hooked.run("poststart", hooks, stateText(bundle.spec, record, "running", child.pid));
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    tellLog(globals, "warning", messageOf(error));
-  }
+function runPoststart({ hooked, bundle, record, child }: Made): void {
+  hooked?.run("poststart", bundle.spec.hooks?.poststart ?? [], stateText(bundle.spec, record, "running", child.pid));
 }

@@ -7,7 +7,7 @@ import { passGate } from "../container/start-gate.ts";
 import { Failure } from "../failure.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
-import { hasHooks, stateText } from "./hooked.ts";
+import { hasHooks, hookRunner, stateText } from "./hooked.ts";
 import { configOf, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 
@@ -25,7 +25,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const warn = (text: string) => tellLog(globals, "warning", text);
   awaitReport(channel.fd, "end", { warn });
   if (hasHooks(spec.hooks)) {
-    const { runHooks } = await import("../container/hooks.ts");
+    const runHooks = await hookRunner(globals);
     runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));
   }
   return 0;

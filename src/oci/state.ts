@@ -7,12 +7,12 @@ import type { Spec } from "../spec/config.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { type ContainerRecord, configOf, recordOf, type Status, statusOfContainer } from "./record.ts";
-import { SPEC_VERSION } from "./spec-version.ts";
+import { OCI_VERSION_MAX } from "./versions.ts";
 
 /** The state as runc prints it: that of the specification, and some more. Pure. */
 export function stateOf(record: ContainerRecord, spec: Spec, status: Status): Record<string, unknown> {
   return {
-    ociVersion: SPEC_VERSION,
+    ociVersion: OCI_VERSION_MAX,
     id: record.id,
     pid: status === "stopped" ? 0 : (record.init?.pid ?? 0),
     status,

@@ -1,0 +1,25 @@
+/**
+ * `features`: tells what this runtime can do (features.md).
+ */
+import { line } from "../cli/output.ts";
+import { VERSION } from "../cli/version.ts";
+import { supportedFlags } from "../isolation/seccomp/supported-flags.ts";
+import { features } from "./features.ts";
+
+export function run(): number {
+  const told = features({
+    version: VERSION,
+    seccompFlags: supportedFlags(),
+    has: {
+      hooks: true,
+      systemd: true,
+      systemdUser: true,
+      intelRdt: true,
+      idmap: true,
+      netDevices: true,
+      memoryPolicy: true,
+    },
+  });
+  line(JSON.stringify(told, undefined, 2));
+  return 0;
+}

@@ -1,0 +1,19 @@
+/**
+ * `resume`: has the processes of a paused container go on.
+ */
+import { thaw } from "../cgroup/freeze.ts";
+import { parseFlags } from "../cli/flags.ts";
+import { Failure } from "../failure.ts";
+import { oneId } from "./arguments.ts";
+import type { Globals } from "./globals.ts";
+import { recordOf, statusOfContainer } from "./record.ts";
+
+export function run(argv: readonly string[], globals: Globals): number {
+  const { rest } = parseFlags("resume", {}, argv, { program: "mycontainer-runtime" });
+  const record = recordOf(globals.root, oneId("resume", rest));
+  if (statusOfContainer(globals.root, record) !== "paused" || record.cgroupPath === undefined) {
+    throw new Failure("container not paused");
+  }
+  thaw(record.cgroupPath);
+  return 0;
+}

@@ -1,0 +1,66 @@
+/**
+ * `update`: changes the limits of a container that is there.
+ */
+import { updateCgroup } from "../cgroup/apply.ts";
+import { detectLayout } from "../cgroup/layout.ts";
+import { planUpdate } from "../cgroup/plan.ts";
+import { parseFlags, text } from "../cli/flags.ts";
+import { Failure } from "../failure.ts";
+import { readText, replaceFile } from "../linux/hostpath.ts";
+import { readAllText } from "../linux/io.ts";
+import type { Resources, Spec } from "../spec/config.ts";
+import { parseExact, stringifyExact } from "../spec/json.ts";
+import { oneId } from "./arguments.ts";
+import type { Globals } from "./globals.ts";
+import { configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
+import { tellLog } from "./report.ts";
+import { resourcesOfFlags, UPDATE_FLAGS, type UpdateFlags } from "./update-resources.ts";
+
+const FLAGS = {
+  ...Object.fromEntries(UPDATE_FLAGS.map((name) => [name, text("", "VALUE", "A limit")])),
+  resources: text("r", "FILE", "The limits as JSON, as in config.json; - is standard input"),
+};
+
+export function run(argv: readonly string[], globals: Globals): number {
+  const { flags, rest } = parseFlags("update", FLAGS, argv, { program: "mycontainer-runtime" });
+  const id = oneId("update", rest);
+  const record = recordOf(globals.root, id);
+  if (statusOfContainer(globals.root, record) === "stopped") throw new Failure("container not running");
+  if (record.cgroupPath === undefined) throw new Failure("cannot update: the container has no cgroup");
+  using _lock = lockRecord(globals.root, id);
+  const { resources, ...given } = flags as UpdateFlags & { readonly resources?: string };
+  const spec = configOf(globals.root, id);
+  const current = spec.linux?.resources ?? {};
+  const update = resources === undefined ? askedByFlags(given, globals) : readResources(resources);
+  const plan = planUpdate(detectLayout(), record.cgroupPath, update, current);
+  for (const warning of [...plan.warnings, ...updateCgroup(plan)]) tellLog(globals, "warning", warning);
+  const after: Spec = { ...spec, linux: { ...spec.linux, resources: merged(current, update) } };
+  replaceFile(pathsOf(globals.root, id).config, stringifyExact(after), { durable: false });
+  return 0;
+}
+
+function askedByFlags(given: UpdateFlags, globals: Globals): Resources {
+  const { resources, rdt, warnings } = resourcesOfFlags(given);
+  for (const warning of warnings) tellLog(globals, "warning", warning);
+  if (rdt.l3CacheSchema !== undefined || rdt.memBwSchema !== undefined) {
+    throw new Failure("Intel RDT is not enabled for this container");
+  }
+  return resources;
+}
+
+function readResources(path: string): Resources {
+  return parseExact(path === "-" ? readAllText(0, "standard input") : readText(path)) as Resources;
+}
+
+/** What is in force after an update: the next one is completed by it. Pure. */
+export function merged(current: Resources, update: Resources): Resources {
+  return {
+    ...current,
+    ...update,
+    memory: { ...current.memory, ...update.memory },
+    cpu: { ...current.cpu, ...update.cpu },
+    ...(update.pids === undefined && current.pids === undefined ? {} : { pids: { ...current.pids, ...update.pids } }),
+    blockIO: { ...current.blockIO, ...update.blockIO },
+    unified: { ...current.unified, ...update.unified },
+  };
+}
