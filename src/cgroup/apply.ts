@@ -24,6 +24,7 @@ import { guardDevices } from "./devices-bpf.ts";
 import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
 import { readIfAlive, tryWrite } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
+import { membersOf, processesIn } from "./members.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
 import type { CgroupPlan, PlannedWrite } from "./plan.ts";
 
@@ -121,7 +122,33 @@ function enableControllers(plan: CgroupPlan): Refusals {
 
 /** Changes the limits of a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
 export function updateCgroup(plan: CgroupPlan): string[] {
+  if (plan.layout !== "v2") joinMissing(plan);
   return setLimits(plan, plan.writes, new Map(), false);
+}
+
+/** How often processes are looked for that were born while others were moved. */
+const JOIN_ROUNDS = 16;
+
+/** A hierarchy that the cgroup was not made in, because nothing was limited there (`cpuset`), is joined by its processes now. */
+function joinMissing(plan: CgroupPlan): void {
+  const missing = plan.directories.filter(({ directory }) => !exists(directory));
+  if (missing.length === 0) return;
+  createCgroup({ ...plan, directories: missing, writes: [] });
+  const directories = missing.map(({ directory }) => directory);
+  for (let round = 0; round < JOIN_ROUNDS; round++) {
+    const joined = membersOf(directories);
+    const outside = processesIn(plan.path).filter((pid) => !joined.has(pid));
+    if (outside.length === 0) return;
+    for (const pid of outside) for (const directory of directories) moveIfAlive(directory, pid);
+  }
+}
+
+function moveIfAlive(directory: string, pid: number): void {
+  try {
+    writeKernelFile(`${directory}/cgroup.procs`, `${pid}`);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
 }
 
 /** Limits and, with version 2, the guard of devices. Returns warnings. */

@@ -1,10 +1,7 @@
 /**
  * Changing limits of a cgroup that is there: some of them mean something only together.
  */
-import { Failure } from "../failure.ts";
-import type { CpuLimits, Int64, MemoryLimits, Resources } from "../spec/config.ts";
-import { reader } from "./stats.ts";
-import { integerOf } from "./stats-numbers.ts";
+import type { CpuLimits, MemoryLimits, Resources } from "../spec/config.ts";
 import { isSet } from "./write.ts";
 
 /**
@@ -37,35 +34,17 @@ function completeMemory(update: MemoryLimits, current: MemoryLimits): MemoryLimi
   return isSet(current.swap) ? { ...memory, swap: current.swap } : memory;
 }
 
-/** What is in force after an update: for the record of the container. Pure. */
+/** What is in force after an update, which need not be complete: for the record of the container. Pure. */
 export function mergeResources(current: Resources, update: Resources): Resources {
-  const { cpu, memory, blockIO, pids, unified } = update;
+  const complete = completeUpdate(update, current);
+  const { cpu, memory, blockIO, pids, unified } = complete;
   return {
     ...current,
-    ...update,
+    ...complete,
     ...(cpu === undefined ? {} : { cpu: { ...current.cpu, ...cpu } }),
     ...(memory === undefined ? {} : { memory: { ...current.memory, ...memory } }),
     ...(blockIO === undefined ? {} : { blockIO: { ...current.blockIO, ...blockIO } }),
     ...(pids === undefined ? {} : { pids: { ...current.pids, ...pids } }),
     ...(unified === undefined ? {} : { unified: { ...current.unified, ...unified } }),
   };
-}
-
-/**
- * Where `memory.checkBeforeUpdate` says so, refuses limits that are in use already: the kernel would have processes killed.
- * To be called before the update is carried out; version 1 needs it not, whose kernel refuses (EBUSY).
- */
-export function refuseBelowUsage(cgroupPath: string, { memory }: Resources): void {
-  if (memory?.checkBeforeUpdate !== true) return;
-  const current = reader(cgroupPath)("memory", "memory.current");
-  if (current !== undefined) checkUsage(memory, integerOf(current));
-}
-
-/** Pure. Throws a Failure, in runc's words. */
-export function checkUsage({ limit = 0, swap = 0 }: MemoryLimits, usageBytes: Int64): void {
-  const hint = "choose a larger limit, or have the container use less first";
-  if (swap > 0 && swap <= usageBytes)
-    throw new Failure(`rejecting memory+swap limit ${swap} <= usage ${usageBytes}`, { hint });
-  if (limit > 0 && limit <= usageBytes)
-    throw new Failure(`rejecting memory limit ${limit} <= usage ${usageBytes}`, { hint });
 }

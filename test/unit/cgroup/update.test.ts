@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CgroupLayout } from "../../../src/cgroup/layout.ts";
 import { planUpdate } from "../../../src/cgroup/plan.ts";
-import { checkUsage, completeUpdate, mergeResources } from "../../../src/cgroup/update.ts";
+import { completeUpdate, mergeResources } from "../../../src/cgroup/update.ts";
+import { checkUsage } from "../../../src/cgroup/usage-check.ts";
 import { Failure } from "../../../src/failure.ts";
 import type { Resources } from "../../../src/spec/config.ts";
 
@@ -91,4 +92,10 @@ test("the record keeps what an update does not name", () => {
     devices: [{ allow: false }],
     pids: { limit: 7 },
   });
+});
+
+test("the record does not keep a limit of swap that went with that of memory", () => {
+  const merged = mergeResources({ memory: { limit: 10, swap: 20 } }, { memory: { limit: -1 } });
+  assert.deepEqual(merged.memory, { limit: -1, swap: -1 });
+  assert.doesNotThrow(() => writes(v1, { memory: { limit: 100 } }, merged));
 });
