@@ -3,7 +3,7 @@
  */
 import { addressOf, environ, utf8 } from "./door.ts";
 import { attempt, call, isErrno, KernelError } from "./error.ts";
-import { Handle } from "./fd.ts";
+import { callForHandle, Handle } from "./fd.ts";
 import { readText } from "./hostpath.ts";
 import { struct } from "./struct.ts";
 
@@ -169,6 +169,14 @@ export function sendSignal(pidfd: number, signal: number): boolean {
   const result = attempt("pidfd_send_signal", pidfd, signal, null, 0);
   if (result < 0 && result !== -3) throw new KernelError("pidfd_send_signal", -result, `signal ${signal}`);
   return result === 0;
+}
+
+/**
+ * A duplicate of another process's descriptor, CLOEXEC (pidfd_getfd(2), Linux 5.6).
+ * @throws KernelError ESRCH (it has ended), EBADF (it has none with this number), EPERM (it may not be traced)
+ */
+export function takeDescriptor(pidfd: number, fd: number): Handle {
+  return callForHandle("pidfd_getfd", `descriptor ${fd}`, pidfd, fd, 0);
 }
 
 export function kill(pid: number, signal: number): boolean {

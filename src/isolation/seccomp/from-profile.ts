@@ -11,7 +11,8 @@ import { DEFAULT_FLAGS, type Filter, FLAG } from "./install.ts";
 
 /** By name in the specification: config-linux.md#seccomp. */
 export const FLAGS: Readonly<Record<string, number>> = {
-  SECCOMP_FILTER_FLAG_TSYNC: FLAG.tsync,
+  // For all threads of the process: there is one, and no listener can be had with it (on kernels before 5.7).
+  SECCOMP_FILTER_FLAG_TSYNC: 0,
   SECCOMP_FILTER_FLAG_LOG: FLAG.log,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW: FLAG.specAllow,
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: FLAG.waitKillableReceive,
@@ -26,10 +27,15 @@ export function filterFromProfile(profile: Seccomp): Filter {
   return { program, flags: flagsOf(profile) };
 }
 
-/** The flags named; where the field is missing, those that runc sets. */
-function flagsOf(profile: Seccomp): number {
-  const flags = profile.flags?.reduce((sum, name) => sum | flagOf(name), 0) ?? DEFAULT_FLAGS;
-  return notifies(profile) ? flags | FLAG.newListener : flags;
+/**
+ * What seccomp(2) is to be called with: the flags named; where the field is missing, those that runc sets. Pure.
+ * @throws Failure if the profile's flags or its rules for a listener are malformed
+ */
+export function flagsOf(profile: Seccomp): number {
+  // JSON's null is as good as nothing. An empty list is the wish for no flags.
+  const flags = (profile.flags ?? undefined)?.reduce((bits, name) => bits | flagOf(name), 0) ?? DEFAULT_FLAGS;
+  // The kernel refuses to be told how to wait for an agent where there is none.
+  return notifies(profile) ? flags | FLAG.newListener : flags & ~FLAG.waitKillableReceive;
 }
 
 function flagOf(name: string): number {
@@ -39,11 +45,16 @@ function flagOf(name: string): number {
 }
 
 /** Whether calls are sent to a supervisor. Those that a process needs to tell of its listener cannot be. */
-function notifies({ defaultAction, syscalls = [] }: Seccomp): boolean {
+function notifies({ defaultAction, syscalls, listenerPath = "" }: Seccomp): boolean {
   if (defaultAction === "SCMP_ACT_NOTIFY") throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the default action");
-  const rules = syscalls.filter(({ action }) => action === "SCMP_ACT_NOTIFY");
+  const rules = (syscalls ?? []).filter(({ action }) => action === "SCMP_ACT_NOTIFY");
   if (rules.some(({ names }) => names.includes("write"))) {
     throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the action for write");
+  }
+  if (rules.length > 0 && listenerPath === "") {
+    throw new Failure("seccomp: SCMP_ACT_NOTIFY needs a listenerPath", {
+      hint: "name the unix socket of the agent in linux.seccomp.listenerPath",
+    });
   }
   return rules.length > 0;
 }

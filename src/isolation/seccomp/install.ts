@@ -16,7 +16,7 @@ export interface Filter {
 }
 
 /** SECCOMP_FILTER_FLAG_*: include/uapi/linux/seccomp.h. */
-export const FLAG = { tsync: 1, log: 2, specAllow: 4, newListener: 8, waitKillableReceive: 32 } as const;
+export const FLAG = { log: 2, specAllow: 4, newListener: 8, waitKillableReceive: 32 } as const;
 
 /**
  * Without SPEC_ALLOW, older kernels slow a filtered process down by mitigations against its own speculation: it runs only
