@@ -129,7 +129,7 @@ export function applyScheduler(plan: SchedulerPlan): void {
     if (isErrno(error, "EPERM")) {
       throw new Failure(`process.scheduler: ${plan.name} is not permitted here`, { hint: hintOf(plan), cause: error });
     }
-    if (isErrno(error, "EINVAL", "EOPNOTSUPP", "E2BIG")) {
+    if (isErrno(error, "EINVAL", "ENOTSUP", "E2BIG")) {
       throw new Failure(`process.scheduler: the kernel does not take these values with ${plan.name}`, { cause: error });
     }
     if (isErrno(error, "EBUSY")) {
