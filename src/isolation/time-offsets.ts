@@ -7,7 +7,6 @@
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import { callForHandle, type Handle } from "../linux/fd.ts";
-import { O_CLOEXEC, O_RDONLY } from "../linux/hostpath.ts";
 import { CLONE, getpid, setns, unshare } from "../linux/process.ts";
 import type { Linux } from "../spec/config.ts";
 import { writeOwn } from "./procfs.ts";
@@ -17,6 +16,8 @@ export type TimeOffsets = NonNullable<Linux["timeOffsets"]>;
 const CLOCKS: readonly string[] = ["monotonic", "boottime"];
 const NANOSECONDS_LIMIT = 1_000_000_000;
 const SIGNED_LIMIT = 1n << 63n;
+const O_RDONLY = 0;
+const O_CLOEXEC = 0o2000000;
 
 /**
  * The text of `/proc/PID/timens_offsets`: a line of clock, seconds and nanoseconds for each clock; empty if there is none.
