@@ -208,7 +208,7 @@ export function restoreAddress(batch: Batch, index: number, { prefix, local, pee
   });
 }
 
-/** Asks for a link to go to another network namespace, under this name there. It is to be down. */
+/** Asks for a link to go to another network namespace, under this name there, and to be down. */
 export function moveLink(batch: Batch, index: number, netns: NetnsRef, name: string): void {
   const about = `move the link ${index} to another network namespace as ${name}`;
   batch.message({ type: RTM.newLink, about, header: linkHeader(index, false) }, () => {
