@@ -44,6 +44,7 @@ const MAY_USE_HOST_PATHS_IN_ISOLATION = [
   "isolation/labels.ts", // /sys of the host: which security modules are active
   "isolation/idmap.ts", // /proc/PID/uid_map and /etc/subuid of the host
   "isolation/idmap-layers.ts", // /proc/PID/ns/user of a child of ours
+  "isolation/intel-rdt.ts", // resctrl, which is the host's alone
 ];
 
 const IMPORT =

@@ -62,7 +62,7 @@ export interface Attached {
 }
 
 /** Opens a netlink socket in another network namespace. */
-function openNetlinkIn(netns: NetnsRef): NetlinkSocket {
+export function openNetlinkIn(netns: NetnsRef): NetlinkSocket {
   using theirs = "fd" in netns ? undefined : openHost(`/proc/${netns.pid}/ns/net`, O_RDONLY);
   using ours = openHost("/proc/thread-self/ns/net", O_RDONLY);
   setns(theirs?.fd ?? ("fd" in netns ? netns.fd : -1), CLONE.newNet);

@@ -8,7 +8,16 @@ import { type Address, broadcastOf, familyOf, type Subnet, subnetOf } from "./ad
 import { type Attributes, Batch, type Message, NLM, parseAttributes, textOf, u32Of } from "./netlink.ts";
 import type { NetlinkSocket } from "./netlink-socket.ts";
 
-const RTM = { newLink: 16, delLink: 17, getLink: 18, setLink: 19, newAddr: 20, newRoute: 24, getRoute: 26 } as const;
+const RTM = {
+  newLink: 16,
+  delLink: 17,
+  getLink: 18,
+  setLink: 19,
+  newAddr: 20,
+  getAddr: 22,
+  newRoute: 24,
+  getRoute: 26,
+} as const;
 const IFLA = {
   address: 1,
   ifname: 3,
@@ -30,7 +39,9 @@ const IFLA_INFO_SLAVE_DATA = 5;
 const VETH_INFO_PEER = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_MODE_NONE = 1;
-const IFA = { address: 1, local: 2, broadcast: 4 } as const;
+const IFA = { address: 1, local: 2, broadcast: 4, flags: 8 } as const;
+const IFA_F_PERMANENT = 0x80;
+const RT_SCOPE_UNIVERSE = 0;
 const RTA = { dst: 1, oif: 4, gateway: 5, table: 15 } as const;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -178,6 +189,34 @@ export function addAddress(batch: Batch, index: number, address: Address, prefix
   });
 }
 
+/** An address as a link has it. */
+export interface LinkAddress {
+  readonly prefix: number;
+  readonly local: Address;
+  /** The other end's on a point-to-point link, else the same as `local`. */
+  readonly peer: Address;
+  readonly broadcast: Address | undefined;
+}
+
+/** Asks for an address to be set on a link just as it was on another. Refused with EEXIST if it is there already. */
+export function restoreAddress(batch: Batch, index: number, { prefix, local, peer, broadcast }: LinkAddress): void {
+  const about = `set an address on the link ${index} again`;
+  const header = ifaddrmsg.encode({ family: inetFamily(local), prefix, index });
+  batch.message({ type: RTM.newAddr, flags: NLM.create | NLM.excl, about, header }, () => {
+    batch.bytes(IFA.local, local).bytes(IFA.address, peer);
+    if (broadcast !== undefined) batch.bytes(IFA.broadcast, broadcast);
+  });
+}
+
+/** Asks for a link to go to another network namespace, under this name there, and to be down. */
+export function moveLink(batch: Batch, index: number, netns: NetnsRef, name: string): void {
+  const about = `move the link ${index} to another network namespace as ${name}`;
+  batch.message({ type: RTM.newLink, about, header: linkHeader(index, false) }, () => {
+    batch.string(IFLA.ifname, name);
+    placeIn(batch, netns);
+  });
+}
+
 /** Asks for a route: to `to` (everything, if not given), through a gateway or straight out of a link. */
 export function addRoute(
   batch: Batch,
@@ -259,6 +298,31 @@ export function findLink(
   const last = before.count - 1;
   const reply = socket.get(before, (number, errno) => (number === last ? errno === ENODEV : tolerate(number, errno)));
   return reply === undefined ? undefined : parseLink(reply);
+}
+
+/** The addresses of a link, of both families, that are permanent and of global scope: those that somebody has set. */
+export function listGlobalAddresses(socket: NetlinkSocket, index: number): LinkAddress[] {
+  const addresses: LinkAddress[] = [];
+  const batch = new Batch();
+  batch.message({ type: RTM.getAddr, flags: NLM.dump, about: "list the addresses", header: ifaddrmsg.encode({}) });
+  socket.dump(batch, ({ payload }) => {
+    const header = ifaddrmsg.decode(payload);
+    if (header.index !== index || (header.family !== AF_INET && header.family !== AF_INET6)) return;
+    const attributes = parseAttributes(payload, ifaddrmsg.size);
+    const flags = u32Of(attributes.get(IFA.flags)) ?? header.flags;
+    if ((flags & IFA_F_PERMANENT) === 0 || header.scope !== RT_SCOPE_UNIVERSE) return;
+    const peer = attributes.get(IFA.address);
+    const local = attributes.get(IFA.local) ?? peer;
+    if (local === undefined || peer === undefined) return;
+    const broadcast = attributes.get(IFA.broadcast);
+    addresses.push({
+      prefix: header.prefix,
+      local: Uint8Array.from(local),
+      peer: Uint8Array.from(peer),
+      broadcast: broadcast === undefined ? undefined : Uint8Array.from(broadcast),
+    });
+  });
+  return addresses;
 }
 
 /** Deletes a link and waits until it is gone: some 10 ms. Returns false if there was none. */
