@@ -32,24 +32,30 @@ const PLAIN_DEPTH = 32;
  * engines written in Go write both for what is not set. Missing fields that have a default get it.
  */
 export function misfitOf(shape: Shape, value: unknown, tally: Tally): Misfit | undefined {
+  // By how often they come: engines compare these names one after the other.
   switch (shape.is) {
+    case "object":
+      return objectMisfit(shape, value, tally);
+    case "list":
+      return listMisfit(shape.item, value, tally);
     case "text":
       return typeof value === "string" ? undefined : misfit("a string", value);
-    case "flag":
-      return typeof value === "boolean" ? undefined : misfit("true or false", value);
-    case "integer":
-    case "wide integer":
-      return integerMisfit(shape.least, shape.most, value, tally);
     case "word":
       return typeof value === "string" && shape.words.includes(value)
         ? undefined
         : misfit(`one of ${shape.words.join(", ")}`, value);
-    case "list":
-      return listMisfit(shape.item, value, tally);
+    case "integer":
+      return typeof value === "number" && Number.isSafeInteger(value) && value >= shape.least && value <= shape.most
+        ? undefined
+        : integerMisfit(shape.least, shape.most, value, tally);
+    case "wide integer":
+      return typeof value === "number" && Number.isSafeInteger(value) && (value >= 0 || shape.least < 0n)
+        ? undefined
+        : integerMisfit(shape.least, shape.most, value, tally);
+    case "flag":
+      return typeof value === "boolean" ? undefined : misfit("true or false", value);
     case "map":
       return mapMisfit(shape.item, value, tally);
-    case "object":
-      return objectMisfit(shape, value, tally);
     case "default":
       return misfitOf(shape.inner, value, tally);
   }
@@ -77,32 +83,34 @@ function within(key: string | number, found: Misfit): Misfit {
   return found;
 }
 
+/** Of what is no safe integer in range. */
 function integerMisfit(least: Int64, most: Int64, value: unknown, tally: Tally): Misfit | undefined {
-  if (typeof value === "number") {
-    if (Number.isSafeInteger(value)) {
-      if (value >= least && value <= most) return undefined;
-    } else if (!tally.exact && Number.isInteger(value)) {
-      tally.doubtful = true;
-      return undefined;
-    }
-  } else if (typeof value === "bigint" && value >= least && value <= most) return undefined;
+  if (typeof value === "bigint" && value >= least && value <= most) return undefined;
   const isInteger = typeof value === "bigint" || Number.isInteger(value);
+  if (!tally.exact && isInteger && !Number.isSafeInteger(value)) {
+    tally.doubtful = true;
+    return undefined;
+  }
   return misfit(isInteger ? `an integer from ${least} to ${most}` : "an integer", value);
 }
 
 function listMisfit(item: Shape, value: unknown, tally: Tally): Misfit | undefined {
   if (!Array.isArray(value)) return misfit("an array", value);
-  if (value.length > PLAIN_LENGTH) tally.doubtful = true;
+  const { length } = value;
+  if (length > PLAIN_LENGTH) tally.doubtful = true;
   if (item.is === "text") {
-    const index = value.findIndex((text) => typeof text !== "string");
-    return index < 0 ? undefined : within(index, misfit("a string", value[index]));
+    if (value.every(isText)) return undefined;
+    const index = value.findIndex((item) => !isText(item));
+    return within(index, misfit("a string", value[index]));
   }
-  for (let index = 0; index < value.length; index++) {
+  for (let index = 0; index < length; index++) {
     const found = misfitOf(item, value[index], tally);
     if (found !== undefined) return within(index, found);
   }
   return undefined;
 }
+
+const isText = (value: unknown): boolean => typeof value === "string";
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -128,30 +136,39 @@ function mapMisfit(item: Shape, value: unknown, tally: Tally): Misfit | undefine
 function objectMisfit(shape: ObjectShape<Fields, Fields>, value: unknown, tally: Tally): Misfit | undefined {
   if (!isObject(value)) return misfit("an object", value);
   const { required, optional } = shape;
-  for (const key of keysOf(value, tally)) {
-    const field = fieldOf(optional, key) ?? fieldOf(required, key);
-    if (field === undefined) {
-      countUnknown(value[key], tally, 0);
-      continue;
+  let missing = shape.requiredCount;
+  const keys = keysOf(value, tally);
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] ?? "";
+    const item = value[key];
+    let field = optional[key];
+    // What every object has, `constructor` and the like, is no field.
+    if (field?.is === undefined) {
+      field = required[key];
+      if (field?.is === undefined) {
+        countUnknown(item, tally, 0);
+        continue;
+      }
+      missing--;
     }
-    const found = misfitOf(field, value[key], tally);
+    if (field.is === "text" && typeof item === "string") continue;
+    const found = misfitOf(field, item, tally);
     if (found === undefined) continue;
-    if (!isBlank(field, value[key])) return within(key, found);
+    if (!isBlank(field, item)) return within(key, found);
     delete value[key];
+    if (field === required[key]) missing++;
   }
-  for (const key in required) {
+  return missing === 0 ? undefined : fillIn(required, value);
+}
+
+/** Gives the missing fields their defaults. */
+function fillIn(required: Fields, value: Record<string, unknown>): Misfit | undefined {
+  for (const [key, field] of Object.entries(required)) {
     if (Object.hasOwn(value, key)) continue;
-    const field = required[key];
-    if (field?.is !== "default") return { path: [key], what: " is missing" };
+    if (field.is !== "default") return { path: [key], what: " is missing" };
     value[key] = JSON.parse(field.json);
   }
   return undefined;
-}
-
-/** Of the fields' own names only: a key may be `constructor`, which every object has. */
-function fieldOf(fields: Fields, key: string): Shape | undefined {
-  const field = fields[key];
-  return field?.is === undefined ? undefined : field;
 }
 
 /** What engines write for a field that is not set. */

@@ -13,6 +13,8 @@ import type { Infer, Shape } from "./shape.ts";
 import { parseStrict } from "./strict-json.ts";
 
 const TEXT_LIMIT_CHARACTERS = 16 * 1024 * 1024;
+/** Longer ones are read by strict-json.ts: to look through them in other ways takes as long, and more memory. */
+const PLAIN_LIMIT_CHARACTERS = 1024 * 1024;
 const BYTE_ORDER_MARK = 0xfeff;
 
 /** A bundle's config.json. Throws a Failure which names the place of what is wrong. */
@@ -44,21 +46,25 @@ function parseAs<S extends Shape>(shape: S, text: string, source: string): Infer
   return value;
 }
 
-/** What hides from a count of `":`, and escapes of what is not allowed in text: NUL and the halves of surrogate pairs. */
-const HIDING = [" :", "\t:", "\n:", "\r:", '\\\\":', "\\u0000", "\\ud", "\\uD"];
+/** What a count of `":` does not see or sees wrongly, and how NUL and halves of surrogate pairs are written with escapes. */
+const HIDING_SPACES = [" :", "\n:", "\t:", "\r:"];
+const HIDING_ESCAPES = ['\\\\":', "\\u0000", "\\ud", "\\uD"];
 
 /** The value, and how many fields all its objects have in the text; undefined if that needs a closer look. */
-function parsePlain(text: string): { value: unknown; members: number } | undefined {
-  if (!text.isWellFormed() || HIDING.some((hiding) => text.includes(hiding))) return undefined;
+function parsePlain(text: string): { readonly value: unknown; readonly members: number } | undefined {
+  const has = (part: string) => text.split(part, 2).length > 1;
+  if (text.length > PLAIN_LIMIT_CHARACTERS || !text.isWellFormed() || HIDING_SPACES.some(has)) return undefined;
+  const hasEscapes = has("\\");
+  if (hasEscapes && HIDING_ESCAPES.some(has)) return undefined;
   try {
-    return { value: JSON.parse(text), members: count(text, '":') - count(text, '\\":') };
+    const value: unknown = JSON.parse(text);
+    return { value, members: count(text, '":') - (hasEscapes ? count(text, '\\":') : 0) };
   } catch {
     return undefined;
   }
 }
 
+/** How often a part is in a text. In QuickJS a split takes a quarter of the time of `includes` and `indexOf`. */
 function count(text: string, part: string): number {
-  let found = 0;
-  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) found++;
-  return found;
+  return text.split(part).length - 1;
 }

@@ -44,6 +44,7 @@ export interface ObjectShape<Required = unknown, Optional = unknown> {
   readonly is: "object";
   readonly required: Required;
   readonly optional: Optional;
+  readonly requiredCount: number;
 }
 /** For a required field that has a value when it is missing: `json`. */
 export interface DefaultShape<Inner = unknown> {
@@ -120,7 +121,12 @@ export const map = <Item extends Shape>(item: Item): MapShape<Item> => ({ is: "m
 export const object = <Required extends Fields, Optional extends Fields>(
   required: Required,
   optional: Optional,
-): ObjectShape<Required, Optional> => ({ is: "object", required, optional });
+): ObjectShape<Required, Optional> => ({
+  is: "object",
+  required,
+  optional,
+  requiredCount: Object.keys(required).length,
+});
 
 export const or = <Inner extends Shape>(inner: Inner, json: string): DefaultShape<Inner> => ({
   is: "default",
