@@ -5,37 +5,12 @@ import { Failure } from "../failure.ts";
 import { KernelError } from "../linux/error.ts";
 import { getLimit, setLimit } from "../linux/process.ts";
 import type { Int64, Rlimit } from "../spec/config.ts";
-
-/** By number, without `RLIMIT_`: include/uapi/asm-generic/resource.h; the same on x86_64 and aarch64. */
-const NAMES: readonly string[] = [
-  "CPU",
-  "FSIZE",
-  "DATA",
-  "STACK",
-  "CORE",
-  "RSS",
-  "NPROC",
-  "NOFILE",
-  "MEMLOCK",
-  "AS",
-  "LOCKS",
-  "SIGPENDING",
-  "MSGQUEUE",
-  "NICE",
-  "RTPRIO",
-  "RTTIME",
-];
+import { RLIMIT_NAMES, rlimitNumber } from "../spec/rlimits.ts";
 
 const PREFIX = "RLIMIT_";
 /** RLIM_INFINITY of the kernel's 64-bit limits. */
 export const UNLIMITED = 0xffffffffffffffffn;
 const EPERM = 1;
-
-/** The number of a limit by the specification's name, `RLIMIT_NOFILE`; undefined if there is none of that name. */
-export function rlimitNumber(type: string): number | undefined {
-  const number = type.startsWith(PREFIX) ? NAMES.indexOf(type.slice(PREFIX.length)) : -1;
-  return number < 0 ? undefined : number;
-}
 
 /**
  * The limit that a `--ulimit` means: `NAME=SOFT[:HARD]`, with the name as of ulimit(1), in any case (`nofile`), and values in
@@ -52,7 +27,9 @@ export function parseUlimit(text: string): Rlimit {
   }
   const type = PREFIX + name.toUpperCase();
   if (rlimitNumber(type) === undefined) {
-    throw new Failure(`--ulimit: unknown limit '${name}'`, { hint: `known are ${NAMES.join(", ").toLowerCase()}` });
+    throw new Failure(`--ulimit: unknown limit '${name}'`, {
+      hint: `known are ${RLIMIT_NAMES.join(", ").toLowerCase()}`,
+    });
   }
   const soft = parseValue(values[0] ?? "", text);
   const hard = values[1] === undefined ? soft : parseValue(values[1], text);
@@ -72,19 +49,6 @@ function parseValue(value: string, whole: string): bigint {
 /** As the types of the specification have it: a number where it is safe, else a BigInt. */
 function compact(value: bigint): Int64 {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
-}
-
-/** Refuses limits that the specification forbids: unknown or repeated types, soft above hard. */
-export function checkRlimits(rlimits: readonly Rlimit[]): void {
-  const seen = new Set<string>();
-  for (const { type, soft, hard } of rlimits) {
-    if (rlimitNumber(type) === undefined) throw new Failure(`process.rlimits: unknown type '${type}'`);
-    if (seen.has(type)) throw new Failure(`process.rlimits: type '${type}' is named twice`);
-    if (unsigned(soft) > unsigned(hard)) {
-      throw new Failure(`process.rlimits: the soft limit of ${type} is above the hard one`);
-    }
-    seen.add(type);
-  }
 }
 
 /** -1 is none, as in the kernel's own encoding. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Failure } from "../../../src/failure.ts";
-import { checkRlimits, clampTo, parseUlimit, rlimitNumber, UNLIMITED } from "../../../src/isolation/rlimits.ts";
+import { clampTo, parseUlimit, UNLIMITED } from "../../../src/isolation/rlimits.ts";
+import { checkRlimits, rlimitNumber } from "../../../src/spec/rlimits.ts";
 
 test("limits have the kernel's numbers", () => {
   assert.equal(rlimitNumber("RLIMIT_CPU"), 0);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Failure } from "../../../src/failure.ts";
-import { checkSysctls, namespaceOfSysctl } from "../../../src/isolation/sysctls.ts";
+import { checkSysctls } from "../../../src/isolation/sysctls.ts";
+import { namespaceOfSysctl } from "../../../src/spec/sysctls.ts";
 
 test("a parameter belongs to the namespace that has its own copy", () => {
   assert.equal(namespaceOfSysctl("net.core.somaxconn"), "network");
