@@ -19,17 +19,19 @@ function parseNumber(text: string, limit: number): number | undefined {
 }
 
 /**
- * The numbers that a list names, each once, in ascending order. Blanks around commas are fine; an empty list names none.
+ * The numbers that a list names, each once, in ascending order. Blanks around commas and commas too many are fine. Empty text
+ * names none; any other names one at least.
  * @param limit numbers are below it
  * @param about the field that the list is from, for the error
  * @throws Failure
  */
 export function parseNumberList(text: string, limit: number, about: string): number[] {
-  if (text.trim() === "") return [];
+  if (text === "") return [];
   if (text.length > TEXT_LIMIT_BYTES) throw new Failure(`${about}: a list of ${text.length} characters is too long`);
   const named = new Set<number>();
   for (const part of text.split(",")) {
     const range = part.trim();
+    if (range === "") continue;
     const dash = range.indexOf("-");
     const first = parseNumber(dash < 0 ? range : range.slice(0, dash), limit);
     const last = dash < 0 ? first : parseNumber(range.slice(dash + 1), limit);
@@ -40,6 +42,7 @@ export function parseNumberList(text: string, limit: number, about: string): num
     }
     for (let number = first; number <= last; number++) named.add(number);
   }
+  if (named.size === 0) throw new Failure(`${about}: '${text}' names no number`);
   return [...named].sort((one, other) => one - other);
 }
 

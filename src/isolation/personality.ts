@@ -3,7 +3,7 @@
  * 32 bits. It outlives execve(2), but for that of a set-user-ID program.
  */
 import { Failure } from "../failure.ts";
-import { call } from "../linux/error.ts";
+import { call, isErrno } from "../linux/error.ts";
 import type { Linux } from "../spec/config.ts";
 
 /** include/uapi/linux/personality.h. */
@@ -24,7 +24,13 @@ export function planPersonality({ domain, flags = [] }: NonNullable<Linux["perso
   return persona;
 }
 
-/** Sets the domain of this process. To be done before the seccomp filter, which may forbid it. Throws KernelError. */
+/** Sets the domain of this process. To be done before the seccomp filter, which may forbid it. Throws a Failure, KernelError. */
 export function applyPersonality(persona: number): void {
-  call("personality", "", persona);
+  try {
+    call("personality", "", persona);
+  } catch (error) {
+    // As on aarch64 where the processor has no 32-bit mode.
+    if (!isErrno(error, "EINVAL")) throw error;
+    throw new Failure("linux.personality: this machine does not have the domain asked for", { cause: error });
+  }
 }

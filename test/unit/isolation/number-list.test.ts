@@ -9,13 +9,17 @@ test("a list names numbers and ranges, each number once and in order", () => {
   assert.deepEqual(parseCpuList("9, 2-4,3,2"), [2, 3, 4, 9]);
 });
 
-test("an empty list names none", () => {
+test("empty text names none, and any other one at least", () => {
   assert.deepEqual(parseCpuList(""), []);
-  assert.deepEqual(parseCpuList(" \n"), []);
+  for (const list of [" ", ",", " , "]) assert.throws(() => parseCpuList(list), /names no number/, list);
+});
+
+test("commas too many are passed over", () => {
+  assert.deepEqual(parseCpuList(",1,,2-3,"), [1, 2, 3]);
 });
 
 test("what is no list is refused, and the part that is wrong is named", () => {
-  for (const list of ["a", "1,", ",1", "3-1", "1-", "-1", "1-2-3", "0x1", "1 2", "+1", "1.0"]) {
+  for (const list of ["a", "1,b", "3-1", "1-", "-1", "1-2-3", "0x1", "1 2", "+1", "1.0"]) {
     assert.throws(() => parseCpuList(list), /^Failure: process\.execCPUAffinity: /, list);
   }
   assert.throws(() => parseNumberList("1,x-2", 8, "f"), { message: /^f: 'x-2' is not a number below 8/ });
