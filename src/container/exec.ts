@@ -23,6 +23,7 @@ import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
 import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
 import { isRunning, type ProcessName } from "./state.ts";
+import type { Uncommon } from "./uncommon.ts";
 
 export interface ExecRequest {
   /** The container's first process. */
@@ -38,6 +39,7 @@ export interface ExecRequest {
   readonly preservedFds?: number;
   readonly signals: InheritedSignals;
   readonly filter: Filter | undefined;
+  readonly uncommon?: Uncommon | undefined;
   /** Takes the descriptor on which calls of the program are announced, by its number there. */
   readonly listener?: ((child: Child, fd: number) => void) | undefined;
   /** Of the host: in the container they would be the container's word. */
@@ -167,6 +169,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       diesWithSupervisor: !request.detached,
       socketFd,
       preservedFds: request.preservedFds ?? 0,
+      uncommon: request.uncommon,
     });
   } catch (error) {
     reportFailure(socketFd, error);

@@ -25,6 +25,7 @@ import { hear, type Order, send, tell } from "./channel.ts";
 import type { RunHooks } from "./hooks.ts";
 import { becomeProgram, type InheritedSignals, type ProgramContext, reportFailure } from "./program.ts";
 import { awaitStart } from "./start-gate.ts";
+import type { Uncommon } from "./uncommon.ts";
 
 /** Whether the host's side must do something for the first process before that can go on. */
 export function isPlaced(plan: Plan): boolean {
@@ -55,6 +56,7 @@ export interface InitContext {
   readonly diesWithSupervisor: boolean;
   /** How many descriptors from 3 on the program is to have. */
   readonly preservedFds: number;
+  readonly uncommon?: Uncommon | undefined;
   /** Where the plan has hooks. */
   readonly runHooks?: RunHooks | undefined;
   /** Where it waits to be started, if that is not to be at once. */
@@ -95,6 +97,7 @@ export function runInit(context: InitContext): never {
       diesWithSupervisor: context.diesWithSupervisor,
       socketFd,
       preservedFds: context.preservedFds,
+      uncommon: context.uncommon,
       ...lastStop(context),
     });
   } catch (error) {
@@ -133,7 +136,7 @@ function lastStop(context: InitContext): Partial<ProgramContext> {
   };
 }
 
-function enterNamespaces({ plan, handles, socketFd }: InitContext): void {
+function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): void {
   joinCgroup(handles.cgroupJoins);
   if (isPlaced(plan)) awaitOrder(socketFd, "placed");
   if (inUserNamespace(plan.namespaces)) {
@@ -146,6 +149,10 @@ function enterNamespaces({ plan, handles, socketFd }: InitContext): void {
   }
   // What is the root of a cgroup namespace is the cgroup of the process that makes it.
   if (plan.namespaces.create.includes("cgroup")) unshare(CLONE.newCgroup);
+  if (uncommon?.enterTime !== undefined) {
+    using procfs = openProcfs();
+    uncommon.enterTime(procfs);
+  }
 }
 
 function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: ContainerRoot): void {

@@ -28,6 +28,7 @@ import { forkInside } from "./fork-inside.ts";
 import type { RunHooks } from "./hooks.ts";
 import { hasMountHooks, inStep, isPlaced, runInit } from "./init.ts";
 import type { InheritedSignals } from "./program.ts";
+import type { Uncommon } from "./uncommon.ts";
 
 export interface LaunchOptions {
   readonly plan: Plan;
@@ -40,6 +41,7 @@ export interface LaunchOptions {
   readonly signals: InheritedSignals;
   /** What runs the plan's hooks, if it has any, and the state of the container that they are told. */
   readonly hooks?: { readonly run: RunHooks; readonly state: (pid: number) => string } | undefined;
+  readonly uncommon?: Uncommon | undefined;
   /** Where the container waits for its start; without one it starts at once. */
   readonly gate?: Handle | undefined;
   /** Takes the descriptor on which calls of the process are announced, by its number there. */
@@ -142,6 +144,7 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
       diesWithSupervisor: options.diesWithSupervisor !== false,
       preservedFds: options.preservedFds ?? 0,
       runHooks: options.hooks?.run,
+      uncommon: options.uncommon,
       gate: options.gate,
     });
   }

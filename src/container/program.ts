@@ -18,6 +18,7 @@ import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { hear, tell } from "./channel.ts";
 import { stayAsInit } from "./reaper.ts";
+import type { Uncommon } from "./uncommon.ts";
 
 /** How our caller has set signals up. */
 export interface InheritedSignals {
@@ -39,6 +40,7 @@ export interface ProgramContext {
   readonly socketFd: number;
   /** How many descriptors from 3 on the program is to have. */
   readonly preservedFds?: number;
+  readonly uncommon?: Uncommon | undefined;
   /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
   readonly beforeProgram?: () => { readonly socketFd: number | undefined };
   /** What else may not be closed until then. */
@@ -71,6 +73,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   closeFromBut(FIRST_OTHER_FD + (context.preservedFds ?? 0), [context.socketFd, ...(context.keptFds ?? [])]);
   const warn = (text: string) => tell(context.socketFd, { say: "warning", text });
   for (const warning of applyRlimits(plan.rlimits)) warn(warning);
+  context.uncommon?.applyToProgram();
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
     warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);

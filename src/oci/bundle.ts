@@ -5,7 +5,7 @@ import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import { readText, statusOf, workingDirectory } from "../linux/hostpath.ts";
 import type { Spec } from "../spec/config.ts";
-import { parseExact } from "../spec/json.ts";
+import { parseConfig } from "../spec/parse-config.ts";
 
 const CONFIG_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -37,7 +37,7 @@ export function readBundle(given: string | undefined): Bundle {
       hint: "'mycontainer-runtime spec' writes one; --bundle names the directory it is in",
     });
   }
-  const spec = parseExact(config) as Spec;
+  const spec = parseConfig(config);
   if (spec.root === undefined) throw new Failure("config.json: root is missing");
   const rootfs = absolute(spec.root.path, path);
   const status = statusOf(rootfs);

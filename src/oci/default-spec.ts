@@ -3,7 +3,7 @@
  * documentation and many test suites start from.
  */
 import type { Mount, Namespace, NamespaceType, Spec } from "../spec/config.ts";
-import { SPEC_VERSION } from "./spec-version.ts";
+import { OCI_VERSION_MAX } from "./versions.ts";
 
 const CAPABILITIES: readonly string[] = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
@@ -47,7 +47,7 @@ export function defaultSpec(unifiedCgroups = false): Spec {
   const namespaces: Namespace[] = NAMESPACES.map((type) => ({ type }));
   if (unifiedCgroups) namespaces.push({ type: "cgroup" });
   return {
-    ociVersion: SPEC_VERSION,
+    ociVersion: OCI_VERSION_MAX,
     process: {
       terminal: true,
       user: { uid: 0, gid: 0 },

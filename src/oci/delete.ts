@@ -35,7 +35,7 @@ export async function remove(globals: Globals, id: string, isForced: boolean): P
     });
   }
   const spec = record.complete ? configOf(globals.root, id) : undefined;
-  destroy(globals, record);
+  await destroy(globals, record);
   if (spec === undefined || !hasHooks(spec.hooks)) return;
   const runHooks = await hookRunner(globals);
   runHooks("poststop", spec.hooks?.poststop ?? [], stateText(spec, record, "stopped", 0));

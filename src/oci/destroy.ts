@@ -26,11 +26,12 @@ export function killInit({ init, cgroupPath }: Pick<ContainerRecord, "init" | "c
 }
 
 /** Ends what runs of the container, and gives back all that it has; the caller has its lock. */
-export function destroy(
+export async function destroy(
   { root }: Pick<Globals, "root">,
   record: Pick<ContainerRecord, "id"> & Partial<ContainerRecord>,
-): void {
+): Promise<void> {
   killInit(record);
   if (record.cgroupPath !== undefined) destroyCgroup(record.cgroupPath);
+  if (record.rdt !== undefined) (await import("../isolation/intel-rdt.ts")).removeRdtGroup(record.rdt);
   removeRecord(root, record.id);
 }

@@ -5,6 +5,7 @@ import { list, parseFlags, text, toggle, type Values } from "../cli/flags.ts";
 import { execute } from "../container/exec.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
+import { uncommonOfExec } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
 import { labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
@@ -14,11 +15,12 @@ import { type Child, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import { planProcess } from "../plan/container.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
-import { parseExact } from "../spec/json.ts";
+import { parseProcess } from "../spec/parse-config.ts";
 import { nonNegative } from "./arguments.ts";
 import { sendTerminal } from "./console-socket.ts";
 import type { Globals } from "./globals.ts";
-import { writePidFile } from "./make.ts";
+import { stateOf } from "./hooked.ts";
+import { listenerOf, writePidFile } from "./make.ts";
 import { seccompOf } from "./plan.ts";
 import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
@@ -79,6 +81,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     preservedFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
     signals: inherited,
     filter,
+    listener: await listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
+    uncommon: await uncommonOfExec(asked, spec),
     labelFacts: labelFacts(),
     warn: (message) => tellLog(globals, "warning", message),
   });
@@ -111,7 +115,7 @@ function stayWith(
 /** The process of `--process`, or the container's own with what flags say in its place. */
 function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly string[]): Process {
   if (flags.process !== undefined) {
-    const process = parseExact(readText(flags.process)) as Process;
+    const process = parseProcess(readText(flags.process), flags.process);
     return flags.tty === true ? { ...process, terminal: true } : process;
   }
   const { process } = spec;

@@ -9,10 +9,7 @@ import { architectureNames } from "../isolation/seccomp/architectures.ts";
 import { OPERATORS } from "../isolation/seccomp/conditions.ts";
 import { FLAGS } from "../isolation/seccomp/from-profile.ts";
 import type { HookKind, NamespaceType } from "../spec/config.ts";
-import { SPEC_VERSION } from "./spec-version.ts";
-
-/** The oldest version whose configurations are taken. */
-const SPEC_VERSION_MIN = "1.0.0";
+import { OCI_VERSION_MAX, OCI_VERSION_MIN } from "./versions.ts";
 
 /** What differs between builds and hosts. */
 export interface FeatureFacts {
@@ -102,8 +99,8 @@ const MEMORY_POLICY = {
 /** Pure. */
 export function features({ version, commit, seccompFlags, has, unsafeAnnotations = [] }: FeatureFacts): Features {
   return {
-    ociVersionMin: SPEC_VERSION_MIN,
-    ociVersionMax: SPEC_VERSION,
+    ociVersionMin: OCI_VERSION_MIN,
+    ociVersionMax: OCI_VERSION_MAX,
     hooks: has.hooks ? HOOKS : [],
     mountOptions: [...new Set(MOUNT_OPTION_NAMES)].sort(),
     linux: {

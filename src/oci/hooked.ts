@@ -1,7 +1,7 @@
 /**
  * A container's hooks, with the state that they are told; the code that runs them is loaded where there are any.
  */
-import { type HookState, hookState } from "../container/hook-state.ts";
+import { type HookState, stateObject } from "../container/hook-state.ts";
 import type { RunHooks } from "../container/hooks.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Hooks, Spec } from "../spec/config.ts";
@@ -17,17 +17,19 @@ export interface Hooked {
 }
 
 export function hasHooks(hooks: Hooks | undefined): boolean {
-  return Object.values(hooks ?? {}).some((list) => (list?.length ?? 0) > 0);
+  return Object.values(hooks ?? {}).some((list) => ((list ?? []) as readonly unknown[]).length > 0);
 }
 
-/** runtime.md#state, as hooks get it on their standard input. Pure. */
-export function stateText(
-  spec: Spec,
-  { id, bundle }: { readonly id: string; readonly bundle: string },
-  status: HookState["status"],
-  pid: number,
-): string {
-  return hookState({ ociVersion: OCI_VERSION_MAX, id, status, pid, bundle, annotations: spec.annotations });
+type Identity = { readonly id: string; readonly bundle: string };
+
+/** runtime.md#state. Pure. */
+export function stateOf(spec: Spec, { id, bundle }: Identity, status: HookState["status"], pid: number): HookState {
+  return stateObject({ ociVersion: OCI_VERSION_MAX, id, status, pid, bundle, annotations: spec.annotations });
+}
+
+/** As hooks get it on their standard input. Pure. */
+export function stateText(spec: Spec, identity: Identity, status: HookState["status"], pid: number): string {
+  return JSON.stringify(stateOf(spec, identity, status, pid));
 }
 
 /** What runs hooks, loaded now. Those that the specification has fail without consequences are told of in the log. */

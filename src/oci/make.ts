@@ -2,8 +2,10 @@
  * Makes the container of a bundle: what `create` and `run` have in common.
  */
 
-import { launch } from "../container/launch.ts";
+import type { HookState } from "../container/hook-state.ts";
+import { type LaunchOptions, launch } from "../container/launch.ts";
 import { nameProcess } from "../container/state.ts";
+import { uncommonOf } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
@@ -17,10 +19,11 @@ import { type Bundle, readBundle } from "./bundle.ts";
 import { sendTerminal } from "./console-socket.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
-import { type Hooked, hooksOf } from "./hooked.ts";
+import { type Hooked, hooksOf, stateOf, stateText } from "./hooked.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
+import { OCI_VERSION_MAX } from "./versions.ts";
 
 export interface MakeOptions {
   readonly id: string;
@@ -36,7 +39,6 @@ export interface MakeOptions {
   readonly attached: boolean;
   /** Descriptors that become the program's standard streams; undefined for ours. */
   readonly streams?: readonly [number, number, number];
-  readonly ownHandles?: readonly Handle[];
 }
 
 export interface Made {
@@ -56,31 +58,60 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   const id = checkId(options.id);
   const bundle = readBundle(options.bundle);
   const plan = planBundle(bundle, id, globals, options);
-  if (plan.process.terminal && options.consoleSocket === undefined && !options.attached) {
+  checkTerminal(plan, options);
+  const filter = await filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
+  const uncommon = await uncommonOf(bundle.spec, id);
+  const hooked = await hooksOf(plan, bundle, id, globals);
+  const listener = await listenerOf(plan.process.seccomp, (pid) =>
+    stateOf(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
+  );
+  const openGate = options.waits ? (await import("../container/start-gate.ts")).openGate : undefined;
+  using lock = await claim(globals, id);
+  const record = { ...firstRecord(bundle, plan, id) };
+  const parts = { filter, uncommon, hooks: hooked, listener, lock, openGate };
+  try {
+    return { ...launchRecorded(options, globals, { bundle, plan, record, ...parts }), bundle, hooked };
+  } catch (error) {
+    await destroy(globals, record);
+    hooked?.run("poststop", plan.hooks?.poststop ?? [], stateText(bundle.spec, record, "stopped", 0));
+    throw error;
+  }
+}
+
+function checkTerminal({ process }: Plan, { consoleSocket, attached }: MakeOptions): void {
+  if (process.terminal && consoleSocket === undefined && !attached) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
   }
-  if (!plan.process.terminal && options.consoleSocket !== undefined) {
+  if (!process.terminal && consoleSocket !== undefined) {
     throw new Failure("cannot use console socket if runc will not detach or allocate tty");
   }
-  const filter = await filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
-  const hooked = await hooksOf(plan, bundle, id, globals);
-  const listener = await listenerOf(plan.process.seccomp, bundle, id);
-  using lock = claim(globals, id);
-  const paths = pathsOf(globals.root, id);
-  let record = firstRecord(bundle, plan, id);
-  using undo = new DisposableStack();
-  undo.defer(() => destroy(globals, record));
+}
+
+/** What has been decided and loaded for a container that is to be made. */
+interface Ground extends Pick<LaunchOptions, "filter" | "uncommon" | "hooks" | "listener"> {
+  readonly bundle: Bundle;
+  readonly plan: Plan;
+  /** Kept up to date, for whoever must undo what has been done. */
+  readonly record: { -readonly [Field in keyof ContainerRecord]: ContainerRecord[Field] };
+  readonly lock: Handle;
+  readonly openGate: ((path: string) => Handle) | undefined;
+}
+
+/** Launches the container with all that happens to it on record. */
+function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground): Omit<Made, "bundle" | "hooked"> {
+  const { bundle, plan, record, uncommon } = ground;
+  const paths = pathsOf(globals.root, record.id);
   writeNewFile(paths.config, bundle.config);
   writeRecord(globals.root, record);
   for (const text of plan.cgroup?.warnings ?? []) tellLog(globals, "warning", text);
   const signals = forwardableSignals();
   const mask = blockExactly(signals);
-  using gate = options.waits ? (await import("../container/start-gate.ts")).openGate(paths.gate) : undefined;
-  const complete = (pid: number) => {
-    writeRecord(globals.root, { ...record, complete: true });
-    if (options.pidFile !== undefined) writePidFile(options.pidFile, pid);
+  using gate = ground.openGate?.(paths.gate);
+  const complete = () => {
+    record.complete = true;
+    writeRecord(globals.root, record);
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, record.init?.pid ?? 0);
   };
-  let pid = 0;
   const { child, terminal } = launch({
     plan,
     emit: (event) => {
@@ -88,19 +119,21 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
     },
     networksDirectory: "",
     ports: [],
-    filter,
+    filter: ground.filter,
     signals: { mask, ignored: ignoredSignals() },
-    ownHandles: [lock, ...(options.ownHandles ?? [])],
+    ownHandles: [ground.lock],
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     preservedFds: options.preserveFds,
     gate,
     diesWithSupervisor: options.attached,
-    hooks: hooked,
-    listener,
-    born: (born) => {
-      pid = born;
-      const init = nameProcess(born);
-      if (init !== undefined) record = { ...record, init };
+    hooks: ground.hooks,
+    uncommon,
+    listener: ground.listener,
+    born: (pid) => {
+      const init = nameProcess(pid);
+      if (init !== undefined) record.init = init;
+      const rdt = uncommon?.applyFromHost(pid);
+      if (rdt !== undefined) record.rdt = rdt;
       writeRecord(globals.root, record);
     },
     rooted: (_attached, master) => {
@@ -108,20 +141,11 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
         sendTerminal(options.consoleSocket, master);
         master.close();
       }
-      if (gate === undefined) complete(pid);
+      if (gate === undefined) complete();
     },
-    ready: () => complete(pid),
+    ready: complete,
   });
-  undo.move();
-  return {
-    record: { ...record, complete: true },
-    bundle,
-    child,
-    terminal: options.consoleSocket === undefined ? terminal : undefined,
-    hooked,
-    mask,
-    signals,
-  };
+  return { record, child, terminal: options.consoleSocket === undefined ? terminal : undefined, mask, signals };
 }
 
 function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRecord {
@@ -138,13 +162,13 @@ function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRecord {
 }
 
 /** Takes an id. One whose maker has died half way is freed first. */
-function claim(globals: Globals, id: string): Handle {
+async function claim(globals: Globals, id: string): Promise<Handle> {
   const own = claimId(globals.root, id);
   if (own !== undefined) return own;
   using stale = tryLockRecord(globals.root, id);
   const record = readRecord(globals.root, id);
   if (stale !== undefined && (record === undefined || !record.complete)) {
-    destroy(globals, record ?? { id });
+    await destroy(globals, record ?? { id });
     const freed = claimId(globals.root, id);
     if (freed !== undefined) return freed;
   }
@@ -159,13 +183,18 @@ export function writePidFile(path: string, pid: number): void {
 }
 
 /** Hands announced calls on to the agent that the profile names; undefined if the profile announces none. */
-async function listenerOf(
+export async function listenerOf(
   seccomp: SeccompChoice,
-  bundle: Bundle,
-  id: string,
+  state: (pid: number) => HookState,
 ): Promise<((child: Child, fd: number) => void) | undefined> {
-  if (seccomp.kind !== "profile" || seccomp.profile.listenerPath === undefined) return undefined;
-  void bundle;
-  void id;
-  return undefined;
+  if (seccomp.kind !== "profile" || !seccomp.profile.listenerPath) return undefined;
+  const { listenerPath: path, listenerMetadata: metadata } = seccomp.profile;
+  const { forwardListener, processState } = await import("../isolation/seccomp/notify.ts");
+  return ({ pid, pidfd }, fdNumber) =>
+    forwardListener({
+      pidfd: pidfd.fd,
+      fdNumber,
+      path,
+      processState: processState({ ociVersion: OCI_VERSION_MAX, pid, metadata, state: state(pid) }),
+    });
 }

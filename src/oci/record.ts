@@ -6,6 +6,7 @@
 
 import { isFrozen } from "../cgroup/freeze.ts";
 import { isRunning, type ProcessName } from "../container/state.ts";
+import type { RdtRecord } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -50,7 +51,7 @@ export interface ContainerRecord {
   readonly cgroupPath?: string;
   /** The unit of systemd's that has the cgroup. */
   readonly systemdUnit?: string;
-  readonly intelRdtGroup?: string;
+  readonly rdt?: RdtRecord;
 }
 
 export interface RecordPaths {

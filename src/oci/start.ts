@@ -5,9 +5,12 @@ import { parseFlags } from "../cli/flags.ts";
 import { awaitReport } from "../container/channel.ts";
 import { passGate } from "../container/start-gate.ts";
 import { Failure } from "../failure.ts";
+import { openPidfd } from "../linux/process.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
-import { hasHooks, hookRunner, stateText } from "./hooked.ts";
+import { hasHooks, hookRunner, stateOf, stateText } from "./hooked.ts";
+import { listenerOf } from "./make.ts";
+import { seccompOf } from "./plan.ts";
 import { configOf, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 
@@ -23,7 +26,12 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   using channel = passGate(pathsOf(globals.root, id).gate, stateText(spec, record, "created", pid));
   if (channel === undefined) throw new Failure("cannot start an already running container");
   const warn = (text: string) => tellLog(globals, "warning", text);
-  awaitReport(channel.fd, "end", { warn });
+  const take = await listenerOf(seccompOf(spec), () => stateOf(spec, record, "created", pid));
+  const listener = (fd: number) => {
+    using pidfd = openPidfd(pid);
+    if (pidfd !== undefined) take?.({ pid, pidfd }, fd);
+  };
+  awaitReport(channel.fd, "end", { warn, listener });
   if (hasHooks(spec.hooks)) {
     const runHooks = await hookRunner(globals);
     runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));

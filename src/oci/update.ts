@@ -4,12 +4,15 @@
 import { updateCgroup } from "../cgroup/apply.ts";
 import { detectLayout } from "../cgroup/layout.ts";
 import { planUpdate } from "../cgroup/plan.ts";
+import { completeUpdate, mergeResources } from "../cgroup/update.ts";
+import { refuseBelowUsage } from "../cgroup/usage-check.ts";
 import { parseFlags, text } from "../cli/flags.ts";
 import { Failure } from "../failure.ts";
 import { readText, replaceFile } from "../linux/hostpath.ts";
 import { readAllText } from "../linux/io.ts";
 import type { Resources, Spec } from "../spec/config.ts";
-import { parseExact, stringifyExact } from "../spec/json.ts";
+import { stringifyExact } from "../spec/json.ts";
+import { parseResources } from "../spec/parse-config.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
@@ -31,10 +34,12 @@ export function run(argv: readonly string[], globals: Globals): number {
   const { resources, ...given } = flags as UpdateFlags & { readonly resources?: string };
   const spec = configOf(globals.root, id);
   const current = spec.linux?.resources ?? {};
-  const update = resources === undefined ? askedByFlags(given, globals) : readResources(resources);
+  const asked = resources === undefined ? askedByFlags(given, globals) : readResources(resources);
+  const update = completeUpdate(asked, current);
+  refuseBelowUsage(record.cgroupPath, update);
   const plan = planUpdate(detectLayout(), record.cgroupPath, update, current);
   for (const warning of [...plan.warnings, ...updateCgroup(plan)]) tellLog(globals, "warning", warning);
-  const after: Spec = { ...spec, linux: { ...spec.linux, resources: merged(current, update) } };
+  const after: Spec = { ...spec, linux: { ...spec.linux, resources: mergeResources(current, update) } };
   replaceFile(pathsOf(globals.root, id).config, stringifyExact(after), { durable: false });
   return 0;
 }
@@ -49,18 +54,5 @@ function askedByFlags(given: UpdateFlags, globals: Globals): Resources {
 }
 
 function readResources(path: string): Resources {
-  return parseExact(path === "-" ? readAllText(0, "standard input") : readText(path)) as Resources;
-}
-
-/** What is in force after an update: the next one is completed by it. Pure. */
-export function merged(current: Resources, update: Resources): Resources {
-  return {
-    ...current,
-    ...update,
-    memory: { ...current.memory, ...update.memory },
-    cpu: { ...current.cpu, ...update.cpu },
-    ...(update.pids === undefined && current.pids === undefined ? {} : { pids: { ...current.pids, ...update.pids } }),
-    blockIO: { ...current.blockIO, ...update.blockIO },
-    unified: { ...current.unified, ...update.unified },
-  };
+  return parseResources(path === "-" ? readAllText(0, "standard input") : readText(path));
 }

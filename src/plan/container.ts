@@ -25,15 +25,7 @@ export interface PlanContext {
 /** What of the specification can not be done here is an error and never silently passed over. */
 function refuseTheImpossible(spec: Spec): void {
   const refused: [present: boolean, field: string][] = [
-    [Object.values(spec.hooks ?? {}).some((list) => (list?.length ?? 0) > 0), "hooks"],
-    [spec.linux?.intelRdt !== undefined, "linux.intelRdt"],
-    [spec.linux?.personality !== undefined, "linux.personality"],
-    [spec.linux?.timeOffsets !== undefined, "linux.timeOffsets"],
-    [spec.linux?.netDevices !== undefined, "linux.netDevices"],
-    [spec.linux?.memoryPolicy !== undefined, "linux.memoryPolicy"],
     [spec.linux?.mountLabel !== undefined && spec.linux.mountLabel !== "", "linux.mountLabel"],
-    [spec.process?.scheduler !== undefined, "process.scheduler"],
-    [spec.process?.ioPriority !== undefined, "process.ioPriority"],
     [(spec.mounts ?? []).some((mount) => (mount.uidMappings?.length ?? 0) > 0), "mounts[].uidMappings"],
   ];
   const found = refused.find(([present]) => present);
