@@ -66,7 +66,7 @@ test("limits of a configuration are unique, known, and soft at most hard", () =>
   assert.doesNotThrow(() => checkRlimits([nofile, { type: "RLIMIT_CORE", soft: -1, hard: -1 }]));
   assert.throws(
     () => checkRlimits([nofile, nofile]),
-    new Failure("process.rlimits: type 'RLIMIT_NOFILE' is named twice"),
+    new Failure("process.rlimits[1]: type 'RLIMIT_NOFILE' is named twice"),
   );
   assert.throws(() => checkRlimits([{ type: "NOFILE", soft: 1, hard: 2 }]), Failure);
   assert.throws(() => checkRlimits([{ type: "RLIMIT_NOFILE", soft: -1, hard: 2 }]), Failure);
