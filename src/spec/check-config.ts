@@ -6,6 +6,7 @@ import { Failure } from "../failure.ts";
 import { checkHostNames, checkLinux } from "./check-linux.ts";
 import { checkProcess } from "./check-process.ts";
 import type { Hook, Mount, Spec } from "./config.ts";
+import { showValue } from "./json-path.ts";
 
 /** semver.org 2.0, of which the major number is 1: 1.0.2-dev, 1.2.0+dev. */
 const VERSION = /^1\.(?:0|[1-9][0-9]{0,8})\.(?:0|[1-9][0-9]{0,8})(?:-[0-9A-Za-z.-]{1,64})?(?:\+[0-9A-Za-z.-]{1,64})?$/;
@@ -18,7 +19,7 @@ const SOURCE = "config.json";
  */
 export function checkConfig(spec: Spec): string[] {
   if (!VERSION.test(spec.ociVersion)) {
-    throw new Failure(`${SOURCE}: ociVersion: expected a version 1.x.y, got ${JSON.stringify(spec.ociVersion)}`);
+    throw new Failure(`${SOURCE}: ociVersion: expected a version 1.x.y, got ${showValue(spec.ociVersion)}`);
   }
   if (spec.root === undefined) throw new Failure(`${SOURCE}: root is missing`);
   if (spec.process === undefined) throw new Failure(`${SOURCE}: process is missing`);
@@ -52,13 +53,13 @@ function checkMount(mount: Mount, { linux }: Spec, at: string): string[] {
   }
   if (destination.startsWith("/")) return [];
   mount.destination = `/${destination}`;
-  return [`${at}.destination: ${JSON.stringify(destination)} is no absolute path; taken as relative to /`];
+  return [`${at}.destination: ${showValue(destination)} is no absolute path; taken as relative to /`];
 }
 
 function checkHooks(hooks: readonly Hook[], at: string): void {
   for (const [index, { path, timeout }] of hooks.entries()) {
     if (!path.startsWith("/")) {
-      throw new Failure(`${at}[${index}].path: must be an absolute path, got ${JSON.stringify(path)}`);
+      throw new Failure(`${at}[${index}].path: must be an absolute path, got ${showValue(path)}`);
     }
     if (timeout !== undefined && timeout <= 0) {
       throw new Failure(`${at}[${index}].timeout: must be above 0, got ${timeout}`);

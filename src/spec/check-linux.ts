@@ -4,6 +4,7 @@
  */
 import { Failure } from "../failure.ts";
 import type { Linux, NamespaceType, Resources, Seccomp, Spec } from "./config.ts";
+import { showValue } from "./json-path.ts";
 import { isSysctlName, isSysctlValue, namespaceOfSysctl } from "./sysctls.ts";
 
 const PROPAGATIONS = ["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable"];
@@ -33,13 +34,11 @@ export function checkLinux(linux: Linux, at: string): string[] {
   const { rootfsPropagation = "", intelRdt, personality } = linux;
   if (rootfsPropagation !== "" && !PROPAGATIONS.includes(rootfsPropagation)) {
     throw new Failure(
-      `${at}.rootfsPropagation: expected one of ${PROPAGATIONS.join(", ")}, got ${JSON.stringify(rootfsPropagation)}`,
+      `${at}.rootfsPropagation: expected one of ${PROPAGATIONS.join(", ")}, got ${showValue(rootfsPropagation)}`,
     );
   }
   if (intelRdt?.closID !== undefined && intelRdt.closID !== "" && !isPlainName(intelRdt.closID)) {
-    throw new Failure(
-      `${at}.intelRdt.closID: expected the name of a directory, got ${JSON.stringify(intelRdt.closID)}`,
-    );
+    throw new Failure(`${at}.intelRdt.closID: expected the name of a directory, got ${showValue(intelRdt.closID)}`);
   }
   if ((personality?.flags ?? []).length > 0) warnings.push(`${at}.personality.flags: there are none known; ignored`);
   return warnings;
@@ -79,12 +78,12 @@ function checkPaths(linux: Linux, namespaces: ReadonlySet<NamespaceType>, at: st
     if (paths.length > 0 && !namespaces.has("mount")) throw new Failure(`${at}.${field}: needs a mount namespace`);
     const wrong = paths.findIndex((path) => !path.startsWith("/"));
     if (wrong >= 0) {
-      throw new Failure(`${at}.${field}[${wrong}]: must be an absolute path, got ${JSON.stringify(paths[wrong])}`);
+      throw new Failure(`${at}.${field}[${wrong}]: must be an absolute path, got ${showValue(paths[wrong])}`);
     }
   }
   for (const [index, { path }] of (linux.devices ?? []).entries()) {
     if (path.startsWith("/")) continue;
-    throw new Failure(`${at}.devices[${index}].path: must be an absolute path, got ${JSON.stringify(path)}`);
+    throw new Failure(`${at}.devices[${index}].path: must be an absolute path, got ${showValue(path)}`);
   }
 }
 
@@ -94,7 +93,7 @@ function checkSysctls(
   at: string,
 ): void {
   for (const [name, value] of Object.entries(sysctls)) {
-    const where = `${at}[${JSON.stringify(name)}]`;
+    const where = `${at}[${showValue(name)}]`;
     if (!isSysctlName(name)) throw new Failure(`${where}: is no name of a kernel parameter`);
     if (!isSysctlValue(value)) throw new Failure(`${where}: is no value of a kernel parameter`);
     if (name === "kernel.hostname" || name === "kernel/hostname") {
@@ -115,18 +114,16 @@ function isPlainName(name: string): boolean {
 export function checkResources({ devices = [], hugepageLimits = [], unified = {} }: Resources, at: string): void {
   for (const [index, { access = "" }] of devices.entries()) {
     if (/^[rwm]*$/.test(access)) continue;
-    throw new Failure(`${at}.devices[${index}].access: expected letters of rwm, got ${JSON.stringify(access)}`);
+    throw new Failure(`${at}.devices[${index}].access: expected letters of rwm, got ${showValue(access)}`);
   }
   // Both become names of files.
   for (const [index, { pageSize }] of hugepageLimits.entries()) {
     if (/^[1-9][0-9]{0,9}[KMG]B$/.test(pageSize)) continue;
-    throw new Failure(
-      `${at}.hugepageLimits[${index}].pageSize: expected a size as in 2MB, got ${JSON.stringify(pageSize)}`,
-    );
+    throw new Failure(`${at}.hugepageLimits[${index}].pageSize: expected a size as in 2MB, got ${showValue(pageSize)}`);
   }
   for (const name of Object.keys(unified)) {
     if (isPlainName(name)) continue;
-    throw new Failure(`${at}.unified[${JSON.stringify(name)}]: must be the name of a file, without slashes`);
+    throw new Failure(`${at}.unified[${showValue(name)}]: must be the name of a file, without slashes`);
   }
 }
 

@@ -4,6 +4,7 @@
 import { Failure } from "../failure.ts";
 import { CAPABILITY_NAMES } from "./capabilities.ts";
 import type { Process, Scheduler } from "./config.ts";
+import { showValue } from "./json-path.ts";
 import { checkRlimits } from "./rlimits.ts";
 
 const OOM_SCORE_LIMIT = 1000;
@@ -19,7 +20,7 @@ const UMASK_MOST = 0o777;
 export function checkProcess(process: Process, at: string): string[] {
   const { cwd, args = [], oomScoreAdj = 0, ioPriority, execCPUAffinity, scheduler, user } = process;
   if (cwd === "") throw new Failure(`${at}.cwd: must not be empty`);
-  if (!cwd.startsWith("/")) throw new Failure(`${at}.cwd: must be an absolute path, got ${JSON.stringify(cwd)}`);
+  if (!cwd.startsWith("/")) throw new Failure(`${at}.cwd: must be an absolute path, got ${showValue(cwd)}`);
   if (args.length === 0) throw new Failure(`${at}.args: must not be empty`);
   if (oomScoreAdj < -OOM_SCORE_LIMIT || oomScoreAdj > OOM_SCORE_LIMIT) {
     throw new Failure(`${at}.oomScoreAdj: must be from -${OOM_SCORE_LIMIT} to ${OOM_SCORE_LIMIT}, got ${oomScoreAdj}`);
@@ -34,9 +35,7 @@ export function checkProcess(process: Process, at: string): string[] {
   }
   for (const [name, cpus] of Object.entries(execCPUAffinity ?? {})) {
     if (!/^[0-9, -]*$/.test(cpus)) {
-      throw new Failure(
-        `${at}.execCPUAffinity.${name}: expected a list of CPUs as in 0-3,7, got ${JSON.stringify(cpus)}`,
-      );
+      throw new Failure(`${at}.execCPUAffinity.${name}: expected a list of CPUs as in 0-3,7, got ${showValue(cpus)}`);
     }
   }
   return unknownCapabilities(process, at);
@@ -62,5 +61,5 @@ function unknownCapabilities({ capabilities }: Process, at: string): string[] {
   for (const names of Object.values(capabilities ?? {})) {
     for (const name of names) if (!CAPABILITY_NAMES.includes(name)) unknown.add(name);
   }
-  return [...unknown].map((name) => `${at}.capabilities: unknown capability ${JSON.stringify(name)} is ignored`);
+  return [...unknown].map((name) => `${at}.capabilities: unknown capability ${showValue(name)} is ignored`);
 }

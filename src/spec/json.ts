@@ -10,8 +10,8 @@ function markerFor(json: string): string {
   return marker;
 }
 
-/** Strings, which are passed over, and integers of 16 digits or more. */
-const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/gs;
+/** Strings, which are passed over, and integers of 16 digits or more; no fractions and exponents. */
+const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/gs;
 
 /** Parses JSON. Throws a SyntaxError as JSON.parse does. */
 export function parseExact(json: string): unknown {

@@ -3,6 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import type { Rlimit } from "./config.ts";
+import { showValue } from "./json-path.ts";
 
 /** By number, without `RLIMIT_`: include/uapi/asm-generic/resource.h; the same on x86_64 and aarch64. */
 export const RLIMIT_NAMES: readonly string[] = [
@@ -39,7 +40,7 @@ export function rlimitNumber(type: string): number | undefined {
 export function checkRlimits(rlimits: readonly Rlimit[], at = "process.rlimits"): void {
   const seen = new Set<string>();
   for (const [index, { type, soft, hard }] of rlimits.entries()) {
-    if (rlimitNumber(type) === undefined) throw new Failure(`${at}[${index}]: unknown type '${type}'`);
+    if (rlimitNumber(type) === undefined) throw new Failure(`${at}[${index}]: unknown type ${showValue(type)}`);
     if (seen.has(type)) throw new Failure(`${at}[${index}]: type '${type}' is named twice`);
     if (BigInt.asUintN(64, BigInt(soft)) > BigInt.asUintN(64, BigInt(hard))) {
       throw new Failure(`${at}[${index}]: the soft limit of ${type} is above the hard one`);
