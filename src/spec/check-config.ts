@@ -26,7 +26,7 @@ export function checkConfig(spec: Spec): string[] {
   const warnings = checkProcess(spec.process, `${SOURCE}: process`);
   checkHostNames(spec, SOURCE);
   for (const [index, mount] of (spec.mounts ?? []).entries()) {
-    warnings.push(...checkMount(mount, spec, `${SOURCE}: mounts[${index}]`));
+    if (!isPlain(mount)) warnings.push(...checkMount(mount, spec, `${SOURCE}: mounts[${index}]`));
   }
   for (const [kind, hooks] of Object.entries(spec.hooks ?? {})) checkHooks(hooks, `${SOURCE}: hooks.${kind}`);
   if (spec.annotations !== undefined && Object.hasOwn(spec.annotations, "")) {
@@ -34,6 +34,12 @@ export function checkConfig(spec: Spec): string[] {
   }
   if (spec.linux !== undefined) warnings.push(...checkLinux(spec.linux, `${SOURCE}: linux`));
   return warnings;
+}
+
+/** Of most mounts there is nothing more to be said. */
+function isPlain({ destination, options = [], uidMappings, gidMappings }: Mount): boolean {
+  const hasMappings = uidMappings !== undefined || gidMappings !== undefined;
+  return destination.startsWith("/") && !hasMappings && !options.includes("idmap") && !options.includes("ridmap");
 }
 
 function checkMount(mount: Mount, { linux }: Spec, at: string): string[] {

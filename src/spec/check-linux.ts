@@ -132,11 +132,11 @@ function checkSeccomp(seccomp: Seccomp, at: string): void {
   if (listenerMetadata !== "" && listenerPath === "") {
     throw new Failure(`${at}.listenerMetadata: must not be there without listenerPath`);
   }
-  for (const [index, { action, args = [] }] of syscalls.entries()) {
+  for (const [index, { action, args }] of syscalls.entries()) {
     if (action === "SCMP_ACT_NOTIFY" && listenerPath === "") {
       throw new Failure(`${at}.syscalls[${index}].action: SCMP_ACT_NOTIFY needs listenerPath`);
     }
-    const wrong = args.findIndex((argument) => argument.index >= SECCOMP_ARGUMENTS);
+    const wrong = args?.findIndex((argument) => argument.index >= SECCOMP_ARGUMENTS) ?? -1;
     if (wrong >= 0) throw new Failure(`${at}.syscalls[${index}].args[${wrong}].index: must be from 0 to 5`);
   }
 }

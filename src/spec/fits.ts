@@ -142,16 +142,18 @@ function objectMisfit(shape: ObjectShape<Fields, Fields>, value: unknown, tally:
     const key = keys[index] ?? "";
     const item = value[key];
     let field = optional[key];
+    let is = field?.is;
     // What every object has, `constructor` and the like, is no field.
-    if (field?.is === undefined) {
+    if (is === undefined) {
       field = required[key];
-      if (field?.is === undefined) {
-        countUnknown(item, tally, 0);
-        continue;
-      }
-      missing--;
+      is = field?.is;
+      if (is !== undefined) missing--;
     }
-    if (field.is === "text" && typeof item === "string") continue;
+    if (is === "text" && typeof item === "string") continue;
+    if (is === undefined || field === undefined) {
+      countUnknown(item, tally, 0);
+      continue;
+    }
     const found = misfitOf(field, item, tally);
     if (found === undefined) continue;
     if (!isBlank(field, item)) return within(key, found);

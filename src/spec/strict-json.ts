@@ -150,7 +150,7 @@ class Reader {
   private scalar(): unknown {
     const start = this.at;
     let end = start;
-    while (isOfScalar(this.text.charCodeAt(end))) end++;
+    while (end - start <= NUMBER_LIMIT_CHARACTERS && isOfScalar(this.text.charCodeAt(end))) end++;
     const token = this.text.slice(start, end);
     if (token === "true" || token === "false" || token === "null") {
       this.at = end;
