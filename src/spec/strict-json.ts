@@ -31,158 +31,158 @@ export function parseStrict(text: string, source: string): unknown {
 }
 
 class Reader {
-  private readonly text: string;
-  private readonly source: string;
-  private readonly path: (string | number)[] = [];
-  private at = 0;
+  readonly #text: string;
+  readonly #source: string;
+  readonly #path: (string | number)[] = [];
+  #at = 0;
 
   constructor(text: string, source: string) {
-    this.text = text;
-    this.source = source;
+    this.#text = text;
+    this.#source = source;
   }
 
   value(): unknown {
-    const first = this.next();
+    const first = this.#next();
     switch (first) {
       case OPEN_OBJECT:
-        return this.object();
+        return this.#object();
       case OPEN_LIST:
-        return this.list();
+        return this.#list();
       case QUOTE:
-        return this.string();
+        return this.#string();
       default:
-        return this.scalar();
+        return this.#scalar();
     }
   }
 
   end(): void {
-    if (!Number.isNaN(this.next())) throw this.unexpected("the end");
+    if (!Number.isNaN(this.#next())) throw this.#unexpected("the end");
   }
 
   /** The next character that is no white space; NaN at the end. */
-  private next(): number {
-    let code = this.text.charCodeAt(this.at);
+  #next(): number {
+    let code = this.#text.charCodeAt(this.#at);
     while (code === SPACE || code === NEWLINE || code === TAB || code === RETURN) {
-      code = this.text.charCodeAt(++this.at);
+      code = this.#text.charCodeAt(++this.#at);
     }
     return code;
   }
 
-  private object(): object {
+  #object(): object {
     const object: Record<string, unknown> = {};
-    this.open();
+    this.#open();
     let length = 0;
-    if (this.next() === CLOSE_OBJECT) return this.close(object);
+    if (this.#next() === CLOSE_OBJECT) return this.close(object);
     for (;;) {
-      if (this.next() !== QUOTE) throw this.unexpected(length === 0 ? "a key or '}'" : "a key");
-      const key = this.string();
-      this.path.push(key);
-      if (Object.hasOwn(object, key)) throw this.wrong(" is there twice");
-      if (++length > LENGTH_LIMIT) throw this.wrong(`: more than ${LENGTH_LIMIT} fields`);
-      if (this.next() !== COLON) throw this.unexpected("':'");
-      this.at++;
+      if (this.#next() !== QUOTE) throw this.#unexpected(length === 0 ? "a key or '}'" : "a key");
+      const key = this.#string();
+      this.#path.push(key);
+      if (Object.hasOwn(object, key)) throw this.#wrong(" is there twice");
+      if (++length > LENGTH_LIMIT) throw this.#wrong(`: more than ${LENGTH_LIMIT} fields`);
+      if (this.#next() !== COLON) throw this.#unexpected("':'");
+      this.#at++;
       set(object, key, this.value());
-      this.path.pop();
-      const after = this.next();
+      this.#path.pop();
+      const after = this.#next();
       if (after === CLOSE_OBJECT) return this.close(object);
-      if (after !== COMMA) throw this.unexpected("',' or '}'");
-      this.at++;
+      if (after !== COMMA) throw this.#unexpected("',' or '}'");
+      this.#at++;
     }
   }
 
-  private list(): unknown[] {
+  #list(): unknown[] {
     const list: unknown[] = [];
-    this.open();
-    if (this.next() === CLOSE_LIST) return this.close(list);
+    this.#open();
+    if (this.#next() === CLOSE_LIST) return this.close(list);
     for (;;) {
-      this.path.push(list.length);
-      if (list.length >= LENGTH_LIMIT) throw this.wrong(`: more than ${LENGTH_LIMIT} elements`);
+      this.#path.push(list.length);
+      if (list.length >= LENGTH_LIMIT) throw this.#wrong(`: more than ${LENGTH_LIMIT} elements`);
       list.push(this.value());
-      this.path.pop();
-      const after = this.next();
+      this.#path.pop();
+      const after = this.#next();
       if (after === CLOSE_LIST) return this.close(list);
-      if (after !== COMMA) throw this.unexpected("',' or ']'");
-      this.at++;
+      if (after !== COMMA) throw this.#unexpected("',' or ']'");
+      this.#at++;
     }
   }
 
-  private open(): void {
-    if (this.path.length >= DEPTH_LIMIT) {
-      throw this.error(`line ${this.position()}: more than ${DEPTH_LIMIT} arrays and objects within each other`);
+  #open(): void {
+    if (this.#path.length >= DEPTH_LIMIT) {
+      throw this.#error(`line ${this.#position()}: more than ${DEPTH_LIMIT} arrays and objects within each other`);
     }
-    this.at++;
+    this.#at++;
   }
 
   private close<T>(value: T): T {
-    this.at++;
+    this.#at++;
     return value;
   }
 
-  private string(): string {
-    const start = this.at;
-    const end = this.endOfString(start);
-    const token = this.text.slice(start, end);
-    this.at = end;
+  #string(): string {
+    const start = this.#at;
+    const end = this.#endOfString(start);
+    const token = this.#text.slice(start, end);
+    this.#at = end;
     let string: unknown;
     try {
       string = JSON.parse(token);
     } catch {
-      this.at = start;
-      throw this.error(`line ${this.position()}: a malformed string`);
+      this.#at = start;
+      throw this.#error(`line ${this.#position()}: a malformed string`);
     }
     if (typeof string !== "string") throw new Error("a token in quotes is a string");
-    if (string.includes("\0")) throw this.wrong(": a NUL character is not possible in any text here");
-    if (!string.isWellFormed()) throw this.wrong(": text that is not Unicode (UTF-8)");
+    if (string.includes("\0")) throw this.#wrong(": a NUL character is not possible in any text here");
+    if (!string.isWellFormed()) throw this.#wrong(": text that is not Unicode (UTF-8)");
     return string;
   }
 
   /** Past the closing quote: the first that no odd number of backslashes comes before. */
-  private endOfString(start: number): number {
-    for (let quote = this.text.indexOf('"', start + 1); quote >= 0; quote = this.text.indexOf('"', quote + 1)) {
+  #endOfString(start: number): number {
+    for (let quote = this.#text.indexOf('"', start + 1); quote >= 0; quote = this.#text.indexOf('"', quote + 1)) {
       let first = quote;
-      while (this.text.charCodeAt(first - 1) === BACKSLASH) first--;
+      while (this.#text.charCodeAt(first - 1) === BACKSLASH) first--;
       if ((quote - first) % 2 === 0) return quote + 1;
     }
-    this.at = start;
-    throw this.error(`line ${this.position()}: a string without its end`);
+    this.#at = start;
+    throw this.#error(`line ${this.#position()}: a string without its end`);
   }
 
-  private scalar(): unknown {
-    const start = this.at;
+  #scalar(): unknown {
+    const start = this.#at;
     let end = start;
-    while (end - start <= NUMBER_LIMIT_CHARACTERS && isOfScalar(this.text.charCodeAt(end))) end++;
-    const token = this.text.slice(start, end);
+    while (end - start <= NUMBER_LIMIT_CHARACTERS && isOfScalar(this.#text.charCodeAt(end))) end++;
+    const token = this.#text.slice(start, end);
     if (token === "true" || token === "false" || token === "null") {
-      this.at = end;
+      this.#at = end;
       return token === "null" ? null : token === "true";
     }
-    if (token.length > NUMBER_LIMIT_CHARACTERS || !NUMBER.test(token)) throw this.unexpected("a value");
-    this.at = end;
+    if (token.length > NUMBER_LIMIT_CHARACTERS || !NUMBER.test(token)) throw this.#unexpected("a value");
+    this.#at = end;
     const number = Number(token);
     const isExact = Number.isSafeInteger(number) || token.length > EXACT_DIGITS || /[.eE]/.test(token);
     return isExact ? number : BigInt(token);
   }
 
-  private unexpected(expected: string): Failure {
-    const code = this.text.codePointAt(this.at);
+  #unexpected(expected: string): Failure {
+    const code = this.#text.codePointAt(this.#at);
     const found = code === undefined ? "the end" : JSON.stringify(String.fromCodePoint(code));
-    return this.error(`line ${this.position()}: expected ${expected}, got ${found}`);
+    return this.#error(`line ${this.#position()}: expected ${expected}, got ${found}`);
   }
 
   /** `3, column 7`, both from 1. */
-  private position(): string {
-    const before = this.text.slice(0, this.at);
+  #position(): string {
+    const before = this.#text.slice(0, this.#at);
     let line = 1;
     for (let newline = before.indexOf("\n"); newline >= 0; newline = before.indexOf("\n", newline + 1)) line++;
-    return `${line}, column ${this.at - before.lastIndexOf("\n")}`;
+    return `${line}, column ${this.#at - before.lastIndexOf("\n")}`;
   }
 
-  private wrong(what: string): Failure {
-    return this.error(`${showPath(this.path)}${what}`);
+  #wrong(what: string): Failure {
+    return this.#error(`${showPath(this.#path)}${what}`);
   }
 
-  private error(message: string): Failure {
-    return new Failure(`${this.source}: ${message}`);
+  #error(message: string): Failure {
+    return new Failure(`${this.#source}: ${message}`);
   }
 }
 

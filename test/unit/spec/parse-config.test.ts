@@ -203,3 +203,37 @@ test("both readers refuse the same texts", () => {
     { numRuns: 20_000 },
   );
 });
+
+interface Tree {
+  readonly entries?: readonly (readonly [key: string, space: string, value: Tree])[];
+  readonly text?: string;
+}
+
+const render = ({ entries, text }: Tree): string =>
+  entries === undefined
+    ? JSON.stringify(text ?? "")
+    : `{${entries.map(([key, space, value]) => `${JSON.stringify(key)}${space}:${render(value)}`).join()}}`;
+
+const hasTwice = ({ entries = [] }: Tree): boolean =>
+  new Set(entries.map(([key]) => key)).size < entries.length || entries.some(([, , value]) => hasTwice(value));
+
+test("no key that is there twice is missed, and none is told that is not", () => {
+  const key = fc.constantFrom("a", "b", "a\\", '":', "__proto__", '\\":"', "a:");
+  const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
+    tree: fc.oneof(
+      { depthSize: "small" },
+      fc.record({ text: fc.constantFrom("", '":', "\\", " :", '{"a":"b"}') }),
+      fc.record({
+        entries: fc.array(fc.tuple(key, fc.constantFrom("", "", "", " ", "\n", "\t\r"), tie("tree")), { maxLength: 4 }),
+      }),
+    ),
+  }));
+  fc.assert(
+    fc.property(tree, (x) => {
+      const message = messageOf(config(`"x":${render(x)}`));
+      if (hasTwice(x)) assert.match(message, /is there twice$/);
+      else assert.equal(message, "");
+    }),
+    { numRuns: 10_000 },
+  );
+});
