@@ -25,11 +25,19 @@ export const ACTION_NAMES: readonly string[] = Object.keys(VERDICTS);
 
 export const KILL_PROCESS = VERDICTS.SCMP_ACT_KILL_PROCESS.value;
 
-/** The filter's return value for an action; the error is EPERM where none is named. */
+/**
+ * The filter's return value for an action; the error is EPERM where none is named.
+ * @throws Failure on an action that there is not, or that takes no error number and is given one (as the specification asks)
+ */
 export function verdictOf(action: SeccompAction, errnoRet: number | undefined): number {
-  const verdict = VERDICTS[action];
+  const verdict = Object.hasOwn(VERDICTS, action) ? VERDICTS[action] : undefined;
   if (verdict === undefined) throw new Failure(`seccomp: there is no action '${action}'`);
-  if (verdict.takesErrno !== true) return verdict.value;
+  if (verdict.takesErrno !== true) {
+    if (errnoRet == null) return verdict.value;
+    throw new Failure(`seccomp: the action '${action}' takes no errnoRet`, {
+      hint: "SCMP_ACT_ERRNO and SCMP_ACT_TRACE do",
+    });
+  }
   const errno = errnoRet ?? EPERM;
   if (!Number.isInteger(errno) || errno < 0 || errno > DATA_LIMIT) {
     throw new Failure(`seccomp: errnoRet ${errno} is no error number`);

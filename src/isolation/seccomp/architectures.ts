@@ -30,6 +30,8 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   SCMP_ARCH_ARM: { table: "arm", audit: 0x40000028, wide: false, base: 0 },
 };
 
+const PREFIX = "SCMP_ARCH_";
+
 /** Those that no kernel of our architectures runs programs of: in a list, they mean nothing here. */
 const ELSEWHERE: readonly string[] = (
   "LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PARISC PARISC64 PPC PPC64 PPC64LE RISCV64 S390 " +
@@ -48,10 +50,10 @@ export function architecturesOf(machine: MachineArch, listed: readonly string[])
   const native = machine === "x86_64" ? X86_64 : AARCH64;
   const found = new Set([native]);
   for (const name of listed) {
-    const architecture = ARCHITECTURES[name];
+    const architecture = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
     if (architecture !== undefined) {
       if (isX86(architecture) === (machine === "x86_64")) found.add(architecture);
-    } else if (!ELSEWHERE.includes(name.replace(/^SCMP_ARCH_/, ""))) {
+    } else if (!name.startsWith(PREFIX) || !ELSEWHERE.includes(name.slice(PREFIX.length))) {
       throw new Failure(`seccomp: there is no architecture '${name}'`, { hint: "as in SCMP_ARCH_X86_64" });
     }
   }

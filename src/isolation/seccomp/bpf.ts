@@ -61,8 +61,11 @@ export class Assembler {
   /** Goes on at `yes` if A compares so with k, else at `no`. */
   branch(test: Test, k: number, yes: Label, no: Label): Label {
     if (yes === no) return yes;
+    const toYes = this.#distance(yes);
+    const toNo = this.#distance(no);
     // One less than the limit: a jump for `no` may come in between.
-    const nearYes = this.#distance(yes) < SHORT_JUMP_LIMIT ? yes : this.#push(JUMP, this.#distance(yes));
+    if (toYes < SHORT_JUMP_LIMIT && toNo <= SHORT_JUMP_LIMIT) return this.#push(test, k, toYes, toNo);
+    const nearYes = toYes < SHORT_JUMP_LIMIT ? yes : this.#push(JUMP, toYes);
     const nearNo = this.#distance(no) <= SHORT_JUMP_LIMIT ? no : this.#push(JUMP, this.#distance(no));
     return this.#push(test, k, this.#distance(nearYes), this.#distance(nearNo));
   }
@@ -83,12 +86,11 @@ export class Assembler {
 export function encodeProgram(program: readonly Instruction[]): Uint8Array {
   const bytes = new Uint8Array(program.length * INSTRUCTION_BYTES);
   const view = new DataView(bytes.buffer);
-  program.forEach(({ code, jt, jf, k }, index) => {
-    const at = index * INSTRUCTION_BYTES;
-    view.setUint16(at, code, true);
-    view.setUint8(at + 2, jt);
-    view.setUint8(at + 3, jf);
+  let at = 0;
+  for (const { code, jt, jf, k } of program) {
+    view.setUint32(at, code | (jt << 16) | (jf << 24), true);
     view.setUint32(at + 4, k, true);
-  });
+    at += INSTRUCTION_BYTES;
+  }
   return bytes;
 }

@@ -90,10 +90,19 @@ function rangesOf(profile: Seccomp, sharing: readonly Architecture[]): Range[] {
     const rules = architecture.table === "x86" ? withMultiplexed(profile) : profile;
     const { decisions, last } = decisionsOf(rules, indexes, wide, standard);
     let next = 0;
+    let current: Decision | undefined;
     for (let index = 0; index <= last; index++) {
       const number = numbers[index] ?? next;
-      if (number > next) add(ranges, base + next, standard);
-      add(ranges, base + number, decisions[index] ?? standard);
+      if (number > next && current !== standard) {
+        current = standard;
+        add(ranges, base + next, standard);
+      }
+      const decision = decisions[index] ?? standard;
+      // Most calls have the decision of their neighbour.
+      if (decision !== current) {
+        current = decision;
+        add(ranges, base + number, decision);
+      }
       next = number + 1;
     }
     add(ranges, base + next, last < 0 ? standard : unknown);
@@ -152,19 +161,20 @@ function chainOf({ args = [] }: SeccompRule, verdict: number, wide: boolean): Co
   return isRepeated ? comparisons.map((one) => ({ all: [one], verdict })) : [{ all: comparisons, verdict }];
 }
 
-/** A binary search for the range that the number in A lies in. */
-function emitSearch(assembler: Assembler, ranges: readonly Range[]): Label {
-  const [first] = ranges;
-  if (first === undefined) throw new Error("an architecture without ranges");
-  if (ranges.length === 1) return emitDecision(assembler, first.decision);
-  const middle = ranges.length >> 1;
-  const upper = emitSearch(assembler, ranges.slice(middle));
-  const lower = emitSearch(assembler, ranges.slice(0, middle));
-  return assembler.branch(JUMP_IF.atLeast, ranges[middle]?.from ?? 0, upper, lower);
+/** A binary search for the range that the number in A lies in, of those from index `first` up to `end`. */
+function emitSearch(assembler: Assembler, ranges: readonly Range[], first = 0, end = ranges.length): Label {
+  const middle = first + ((end - first) >> 1);
+  const range = ranges[middle];
+  if (range === undefined) throw new Error("an architecture without ranges");
+  if (middle === first) return emitDecision(assembler, range.decision);
+  const upper = emitSearch(assembler, ranges, middle, end);
+  const lower = emitSearch(assembler, ranges, first, middle);
+  return assembler.branch(JUMP_IF.atLeast, range.from, upper, lower);
 }
 
 function emitDecision(assembler: Assembler, { chain, otherwise }: Decision): Label {
   let next = assembler.verdict(otherwise);
+  if (chain.length === 0) return next;
   for (const { all, verdict } of [...chain].reverse()) {
     const unmet = next;
     next = all.reduceRight(

@@ -39,17 +39,20 @@ export function flagsOf(profile: Seccomp): number {
 }
 
 function flagOf(name: string): number {
-  const flag = FLAGS[name];
+  const flag = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
   if (flag === undefined) throw new Failure(`seccomp: there is no flag '${name}'`);
   return flag;
 }
 
 /** Whether calls are sent to a supervisor. Those that a process needs to tell of its listener cannot be. */
-function notifies({ defaultAction, syscalls, listenerPath = "" }: Seccomp): boolean {
+function notifies({ defaultAction, syscalls, listenerPath = "", listenerMetadata = "" }: Seccomp): boolean {
   if (defaultAction === "SCMP_ACT_NOTIFY") throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the default action");
   const rules = (syscalls ?? []).filter(({ action }) => action === "SCMP_ACT_NOTIFY");
   if (rules.some(({ names }) => names.includes("write"))) {
     throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the action for write");
+  }
+  if (listenerMetadata !== "" && listenerPath === "") {
+    throw new Failure("seccomp: listenerMetadata must not be set without a listenerPath");
   }
   if (rules.length > 0 && listenerPath === "") {
     throw new Failure("seccomp: SCMP_ACT_NOTIFY needs a listenerPath", {

@@ -133,6 +133,28 @@ test("on aarch64, its own numbers and those of arm hold", () => {
   assert.equal(run(program, { audit: X86_64, number: 0, args: [] }).verdict, KILL_PROCESS);
 });
 
+test("every architecture of the specification may be listed", () => {
+  const names =
+    "X86 X86_64 X32 ARM AARCH64 MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X PARISC " +
+    "PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB";
+  const profile = { ...profileOf(allow("read")), architectures: names.split(" ").map((name) => `SCMP_ARCH_${name}`) };
+  assert.equal(verdictOf(profile, { number: 0 }), ALLOW);
+  assert.equal(verdictOf(profile, { audit: AARCH64, number: 63 }), KILL_PROCESS);
+  assert.equal(run(compile(profile, "aarch64"), { audit: AARCH64, number: 63, args: [] }).verdict, ALLOW);
+});
+
+test("what a tracer is told is the rule's errnoRet", () => {
+  const traced = profileOf({ names: ["read"], action: "SCMP_ACT_TRACE", errnoRet: 77 });
+  assert.equal(verdictOf(traced, { number: 0 }), 0x7ff00000 | 77);
+  assert.equal(verdictOf({ defaultAction: "SCMP_ACT_TRACE", defaultErrnoRet: 78 }, { number: 0 }), 0x7ff00000 | 78);
+});
+
+test("killing without more kills the thread", () => {
+  for (const action of ["SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD"] as const) {
+    assert.equal(verdictOf(profileOf({ names: ["read"], action }), { number: 0 }), 0);
+  }
+});
+
 test("what no filter can say is refused", () => {
   const bad: Seccomp[] = [
     { ...profileOf(), architectures: ["SCMP_ARCH_VAX"] },
@@ -141,6 +163,12 @@ test("what no filter can say is refused", () => {
     profileOf({ ...allow("read"), args: [{ index: 0, value: 0, op: "SCMP_CMP_XOR" as SeccompOperator }] }),
     profileOf({ names: ["read"], action: "SCMP_ACT_ERRNO", errnoRet: 65536 }),
     profileOf({ names: ["read"], action: "SCMP_ACT_ERRNO", errnoRet: -1 }),
+    profileOf({ ...allow("read"), errnoRet: 1 }),
+    { defaultAction: "SCMP_ACT_KILL", defaultErrnoRet: 1 },
+    // Names that every object of the language has.
+    { defaultAction: "constructor" as SeccompAction },
+    { ...profileOf(), architectures: ["constructor"] },
+    { ...profileOf(), architectures: ["MIPS"] },
   ];
   for (const profile of bad) assert.throws(() => compile(profile, "x86_64"), Failure);
 });

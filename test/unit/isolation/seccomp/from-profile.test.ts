@@ -31,6 +31,7 @@ test("flags are those named; that for all threads is met by having one", () => {
 
 test("an unknown flag is refused by name", () => {
   assert.throws(() => flagsOf({ ...allow, flags: ["SECCOMP_FILTER_FLAG_X"] }), /no flag 'SECCOMP_FILTER_FLAG_X'/);
+  assert.throws(() => flagsOf({ ...allow, flags: ["constructor"] }), /no flag 'constructor'/);
 });
 
 test("a rule that notifies asks for a listener", () => {
@@ -52,6 +53,10 @@ test("notifying is no default action, and not for write", () => {
 test("notifying needs the path of an agent; a path that nothing is sent to does no harm", () => {
   assert.throws(() => flagsOf({ ...notify, listenerPath: "" }), /needs a listenerPath/);
   assert.equal(flagsOf({ ...allow, listenerPath: "/run/agent" }), SPEC_ALLOW);
+});
+
+test("metadata for nobody is refused", () => {
+  assert.throws(() => flagsOf({ ...allow, listenerMetadata: "m" }), /without a listenerPath/);
 });
 
 test("an agent is told which descriptor it gets, of which process, and the profile's metadata if there is some", () => {
