@@ -15,11 +15,19 @@ export interface MountOptions {
   readonly propagation: number | undefined;
   readonly propagationRecursive: boolean;
   readonly bind: "none" | "single" | "recursive";
-  /** What the file system itself understands: `mode=755`, `ro`. */
+  /** What every file system understands, as fsconfig(2) names it: `sync`, `lazytime`. */
+  readonly superblock: readonly string[];
+  /** What the file system itself understands: `mode=755`. */
   readonly data: readonly string[];
+  /** Whether a tmpfs begins with what the directory below it has. */
+  readonly copyUp: boolean;
+  readonly idmap: "none" | "single" | "recursive";
+  /** What is done where the source is a symbolic link. */
+  readonly sourceLink: "follow" | "mount" | "copy";
+  readonly targetLink: "follow" | "mount";
 }
 
-/** name -> [attribute, whether it is set or cleared]. */
+/** name -> [attribute, whether it is set or cleared]. The three of `atimeMask` are one field: relatime is its zero. */
 const ATTRIBUTES: Readonly<Record<string, readonly [attribute: number, set: boolean]>> = {
   ro: [ATTR.rdonly, true],
   rw: [ATTR.rdonly, false],
@@ -33,6 +41,8 @@ const ATTRIBUTES: Readonly<Record<string, readonly [attribute: number, set: bool
   atime: [ATTR.noatime, false],
   strictatime: [ATTR.strictatime, true],
   nostrictatime: [ATTR.strictatime, false],
+  relatime: [ATTR.atimeMask, false],
+  norelatime: [0, false],
   nodiratime: [ATTR.nodiratime, true],
   diratime: [ATTR.nodiratime, false],
   nosymfollow: [ATTR.nosymfollow, true],
@@ -46,12 +56,35 @@ const PROPAGATION: Readonly<Record<string, number>> = {
   unbindable: MS.unbindable,
 };
 
-/** Options that ask for what this engine does not do; naming them is an error and never silently passed over. */
-const REFUSED: Readonly<Record<string, string>> = {
-  remount: "mounts are made new for each container",
-  idmap: "use --userns to map ids",
-  ridmap: "use --userns to map ids",
-  tmpcopyup: "populate the directory in the image instead",
+/** Flags of a file system, and not of its mount; each with what takes it back. */
+const SUPERBLOCK: Readonly<Record<string, string>> = {
+  sync: "async",
+  async: "sync",
+  dirsync: "",
+  mand: "nomand",
+  nomand: "mand",
+  lazytime: "nolazytime",
+  nolazytime: "lazytime",
+};
+
+/**
+ * Without effect on kernels that have fsopen(2): `acl` and `iversion` are what each file system has anyway, the kernel's log is
+ * not written to for a context of that call, and a bind mount is changed without being mounted again.
+ */
+const WITHOUT_EFFECT = ["", "defaults", "acl", "noacl", "iversion", "noiversion", "silent", "loud"];
+
+type Draft = { -readonly [Name in keyof MountOptions]: MountOptions[Name] };
+
+/** Options that are not attributes, propagation or data: what each says. */
+const SWITCHES: Readonly<Record<string, Partial<MountOptions>>> = {
+  bind: { bind: "single" },
+  rbind: { bind: "recursive" },
+  tmpcopyup: { copyUp: true },
+  idmap: { idmap: "single" },
+  ridmap: { idmap: "recursive" },
+  "src-nofollow": { sourceLink: "mount" },
+  "copy-symlink": { sourceLink: "copy" },
+  "dest-nofollow": { targetLink: "mount" },
 };
 
 /** The names of all options that are understood here; others are the file system's. */
@@ -67,38 +100,84 @@ export const MOUNT_OPTION_NAMES: readonly string[] = [
 
 /** Sorts options into what mount_setattr(2), propagation, binding and the file system take. Later ones win. */
 export function parseMountOptions(options: readonly string[], about: string): MountOptions {
-  let set = 0;
-  let clear = 0;
-  let recursiveSet = 0;
-  let recursiveClear = 0;
-  let propagation: number | undefined;
-  let propagationRecursive = false;
-  let bind: MountOptions["bind"] = "none";
-  const data: string[] = [];
-  for (const option of options) {
-    const attribute = ATTRIBUTES[option];
-    const recursive = option.startsWith("r") ? ATTRIBUTES[option.slice(1)] : undefined;
-    const spread = PROPAGATION[option] ?? (option.startsWith("r") ? PROPAGATION[option.slice(1)] : undefined);
-    const refused = REFUSED[option];
-    if (attribute !== undefined) {
-      [set, clear] = merge(set, clear, attribute);
-    } else if (recursive !== undefined) {
-      [recursiveSet, recursiveClear] = merge(recursiveSet, recursiveClear, recursive);
-    } else if (spread !== undefined) {
-      propagation = spread;
-      propagationRecursive = PROPAGATION[option] === undefined;
-    } else if (option === "bind") bind = "single";
-    else if (option === "rbind") bind = "recursive";
-    else if (option === "defaults" || option === "" || option === "relatime" || option === "norelatime") continue;
-    else if (refused !== undefined)
-      throw new Failure(`mount of ${about}: option '${option}' is not possible here`, { hint: refused });
-    else data.push(option);
+  const found: Draft = {
+    set: 0,
+    clear: 0,
+    recursiveSet: 0,
+    recursiveClear: 0,
+    propagation: undefined,
+    propagationRecursive: false,
+    bind: "none",
+    superblock: [],
+    data: [],
+    copyUp: false,
+    idmap: "none",
+    sourceLink: "follow",
+    targetLink: "follow",
+  };
+  for (const option of options) take(found, option);
+  if (options.includes("remount") && found.bind === "none") {
+    throw new Failure(`mount of ${about}: option 'remount' is not possible here`, {
+      hint: "mounts are made new for each container; name it with 'bind', or give the mount its options at once",
+    });
   }
-  return { set, clear, recursiveSet, recursiveClear, propagation, propagationRecursive, bind, data };
+  return found;
+}
+
+/** A table's own entry: `constructor` is a name of none. */
+function named<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+function take(found: Draft, option: string): void {
+  const attribute = named(ATTRIBUTES, option);
+  const withoutR = option.startsWith("r") ? option.slice(1) : "";
+  const recursive = named(ATTRIBUTES, withoutR);
+  const propagation = named(PROPAGATION, option) ?? named(PROPAGATION, withoutR);
+  const opposite = named(SUPERBLOCK, option);
+  const said = named(SWITCHES, option);
+  if (attribute !== undefined) {
+    [found.set, found.clear] = merge(found.set, found.clear, attribute);
+  } else if (recursive !== undefined) {
+    [found.recursiveSet, found.recursiveClear] = merge(found.recursiveSet, found.recursiveClear, recursive);
+  } else if (propagation !== undefined) {
+    found.propagation = propagation;
+    found.propagationRecursive = named(PROPAGATION, option) === undefined;
+  } else if (opposite !== undefined) {
+    found.superblock = [...found.superblock.filter((other) => other !== opposite && other !== option), option];
+  } else if (said !== undefined) {
+    Object.assign(found, said);
+  } else if (option !== "remount" && !WITHOUT_EFFECT.includes(option)) {
+    found.data = [...found.data, ...splitData(option)];
+  }
 }
 
 function merge(set: number, clear: number, [attribute, on]: readonly [number, boolean]): [number, number] {
+  // mount_setattr(2): a new access time is set only where the whole field is cleared.
+  const isAtime = (attribute & ATTR.atimeMask) !== 0;
+  const cleared = isAtime ? clear | ATTR.atimeMask : clear;
+  if (isAtime) return [on ? (set & ~ATTR.atimeMask) | attribute : set & ~(attribute & ATTR.atimeMask), cleared];
   return on ? [set | attribute, clear & ~attribute] : [set & ~attribute, clear | attribute];
+}
+
+/** `size=64m,mode=1777` is two options; a comma in quotes (of an SELinux context) or after a backslash parts nothing. */
+export function splitData(text: string): string[] {
+  const parts: string[] = [];
+  let part = "";
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (character === '"') quoted = !quoted;
+    if (character === "," && !quoted) {
+      parts.push(part);
+      part = "";
+    } else if (character === "\\") {
+      part += text.slice(at, at + 2);
+      at++;
+    } else part += character;
+  }
+  parts.push(part);
+  return parts.filter((option) => option !== "");
 }
 
 /** The names of attributes, for people: `ro,nosuid,nodev`. */

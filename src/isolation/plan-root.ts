@@ -5,7 +5,7 @@
 import { Failure } from "../failure.ts";
 import { ATTR, MS } from "../linux/mount.ts";
 import type { Device, Mount, Spec } from "../spec/config.ts";
-import { parseMountOptions } from "./mount-options.ts";
+import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import type { BindStep, FilesystemStep, LinkStep, NodeStep, RootStep } from "./root-steps.ts";
 
 /** How /sys/fs/cgroup is shown inside. */
@@ -61,13 +61,23 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
   if (devices.length > MAX_DEVICES)
     throw new Failure(`${devices.length} devices are more than the ${MAX_DEVICES} that are possible`);
   const steps: RootStep[] = [];
+  const closed: RootStep[] = [];
+  const mountLabel = spec.linux?.mountLabel || undefined;
   let hasOwnDev = false;
   for (const mount of mounts) {
-    steps.push(...planMount(mount, facts));
-    if (normalPath(mount.destination) === "/dev") {
+    const isDev = normalPath(mount.destination) === "/dev";
+    for (const step of planMount(mount, facts, mountLabel)) {
+      const closes = step.do === "mount" && (step.attributes & ATTR.rdonly) !== 0 && (isDev || step.type === "tmpfs");
+      if (!closes) steps.push(step);
+      else {
+        // What is mounted in it needs places that are made first.
+        steps.push({ ...step, attributes: step.attributes & ~ATTR.rdonly });
+        closed.push({ do: "read-only", path: step.target, alone: true });
+      }
+      if (!isDev) continue;
       hasOwnDev = true;
-      // What is mounted on top of /dev later must find its targets, and may cover nodes made here.
-      steps.push(...planDevices(devices, facts));
+      // What is mounted on top of /dev later must find its targets, and may cover nodes made here. A /dev of the host has its own.
+      if (step.do !== "bind") steps.push(...planDevices(devices, facts));
     }
   }
   if (!hasOwnDev) steps.push(...planDevices(devices, facts));
@@ -75,6 +85,7 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
     const size = spec.process.consoleSize;
     steps.push({ do: "console", rows: size?.height ?? 0, columns: size?.width ?? 0 });
   }
+  steps.push(...closed);
   for (const path of spec.linux?.readonlyPaths ?? []) steps.push({ do: "read-only", path });
   for (const path of spec.linux?.maskedPaths ?? []) steps.push({ do: "mask", path });
   return steps;
@@ -87,43 +98,135 @@ function normalPath(path: string): string {
     .join("/")}`;
 }
 
-function planMount(mount: Mount, facts: RootFacts): RootStep[] {
-  if (!mount.destination.startsWith("/"))
-    throw new Failure(`mount destination '${mount.destination}' is not an absolute path`);
-  const options = parseMountOptions(mount.options ?? [], mount.destination);
-  if (options.bind !== "none" || mount.type === "bind") {
-    if (mount.source === undefined) throw new Failure(`bind mount on ${mount.destination} has no source`);
-    if (options.data.length > 0)
-      throw new Failure(`bind mount on ${mount.destination}: unknown option '${options.data[0]}'`);
-    return [
-      {
-        do: "bind",
-        source: mount.source,
-        target: mount.destination,
-        recursive: options.bind !== "single",
-        set: options.set,
-        clear: options.clear,
-        recursiveSet: options.recursiveSet,
-        recursiveClear: options.recursiveClear,
-        propagation: options.propagation ?? MS.private,
-        propagationRecursive: options.propagation === undefined || options.propagationRecursive,
-      },
-    ];
+/** Files of /proc that may be covered, as lxcfs does: what they tell is of the container and not of the host then. */
+const COVERABLE_IN_PROC = [
+  "/proc/cpuinfo",
+  "/proc/diskstats",
+  "/proc/meminfo",
+  "/proc/stat",
+  "/proc/swaps",
+  "/proc/uptime",
+  "/proc/loadavg",
+  "/proc/slabinfo",
+  "/proc/net/dev",
+  "/proc/sys/kernel/ns_last_pid",
+  "/proc/sys/crypto/fips_enabled",
+];
+
+/** Whether that path of a process file system may be mounted on. */
+export function isCoverableInProc(path: string): boolean {
+  return COVERABLE_IN_PROC.includes(normalPath(path));
+}
+
+/** File systems that have labels of their own, or take none: a context as an option would be refused. */
+const WITHOUT_LABEL = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
+
+function planMount(mount: Mount, facts: RootFacts, mountLabel: string | undefined): RootStep[] {
+  // A relative destination is deprecated, and below the root: config.md#mounts.
+  const target = mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
+  if (normalPath(target) === "/") {
+    throw new Failure(`mount destination '${mount.destination}' is the container's root`, {
+      hint: "name a directory below it; root.path is what the root itself is",
+    });
+  }
+  const options = parseMountOptions(mount.options ?? [], target);
+  const isBind = options.bind !== "none" || mount.type === "bind";
+  refuseInProc(target, isBind, mount.type);
+  if (isBind) return [planBind(mount, target, options)];
+  if (options.idmap !== "none" || mount.uidMappings !== undefined || mount.gidMappings !== undefined) {
+    throw new Failure(`mount on ${target}: ids are mapped of bind mounts only`);
   }
   const type = mount.type ?? "none";
-  if (type === "cgroup" || type === "cgroup2") return planCgroupView(mount.destination, options.set, facts.cgroupView);
-  return [
-    {
-      do: "mount",
-      type,
-      source: mount.source ?? type,
-      target: mount.destination,
-      data: options.data,
-      attributes: options.set | options.recursiveSet,
-      refuseLinks: type === "proc" || type === "sysfs",
-      ...(options.propagation === undefined ? {} : { propagation: options.propagation }),
-    },
-  ];
+  if (options.copyUp && type !== "tmpfs") {
+    throw new Failure(`mount on ${target}: 'tmpcopyup' is an option of tmpfs, and this is ${type}`);
+  }
+  if (type === "cgroup" || type === "cgroup2") return planCgroupView(target, options.set, facts.cgroupView);
+  const step: FilesystemStep = {
+    do: "mount",
+    type,
+    source: mount.source ?? type,
+    target,
+    data: options.data,
+    attributes: options.set | options.recursiveSet,
+    refuseLinks: type === "proc" || type === "sysfs",
+    ...(options.superblock.length === 0 ? {} : { superblock: options.superblock }),
+    ...(options.copyUp ? { copyUp: true } : {}),
+    ...(mountLabel === undefined || WITHOUT_LABEL.includes(type) ? {} : { label: mountLabel }),
+    ...(options.propagation === undefined ? {} : { propagation: options.propagation }),
+    ...(options.propagationRecursive ? { propagationRecursive: true } : {}),
+  };
+  return [step];
+}
+
+/** A process file system that is covered could be made to look like one: R5, CVE-2019-16884. */
+function refuseInProc(target: string, isBind: boolean, type: string | undefined): void {
+  const path = normalPath(target);
+  if (path === "/proc" && !isBind && type !== "proc") {
+    throw new Failure(`'${target}' cannot be mounted because it is not of type proc`);
+  }
+  if (path.startsWith("/proc/") && !isCoverableInProc(path)) {
+    throw new Failure(`'${target}' cannot be mounted because it is inside /proc`);
+  }
+}
+
+function planBind(mount: Mount, target: string, options: MountOptions): BindStep {
+  if (mount.source === undefined || mount.source === "") throw new Failure(`bind mount on ${target} has no source`);
+  if (options.data.length > 0) {
+    throw new Failure(`bind mount on ${target}: unknown option '${options.data[0]}'`, {
+      hint: "bind mounts cannot have options of a file system",
+    });
+  }
+  const { uidMappings: uids = [], gidMappings: gids = [] } = mount;
+  if ((uids.length === 0) !== (gids.length === 0)) {
+    throw new Failure(`mount on ${target}: uidMappings and gidMappings are given both or not at all`);
+  }
+  const own = uids.length > 0;
+  return {
+    do: "bind",
+    source: mount.source,
+    target,
+    recursive: options.bind === "recursive",
+    set: options.set,
+    clear: options.clear,
+    recursiveSet: options.recursiveSet,
+    recursiveClear: options.recursiveClear,
+    propagation: options.propagation ?? MS.private,
+    propagationRecursive: options.propagation === undefined || options.propagationRecursive,
+    ...(own ? { idMaps: { uids, gids } } : options.idmap === "none" ? {} : { idMaps: "container" }),
+    ...(options.idmap === "recursive" ? { idmapRecursive: true } : {}),
+    ...(options.sourceLink === "follow" ? {} : { sourceLink: options.sourceLink }),
+    ...(options.targetLink === "mount" ? { onLink: true } : {}),
+  };
+}
+
+export interface RootPropagation {
+  /** MS.private or MS.slave, recursive, while the root is made: nothing that is mounted then reaches the host. */
+  readonly initial: number;
+  /** Flags of mount(2) for "/" when it is the root; undefined: it stays as it is. */
+  readonly final?: number;
+}
+
+const ROOT_PROPAGATION: Readonly<Record<string, RootPropagation>> = {
+  "": { initial: MS.private },
+  private: { initial: MS.private },
+  rprivate: { initial: MS.private },
+  slave: { initial: MS.slave, final: MS.slave },
+  rslave: { initial: MS.slave, final: MS.slave | MS.rec },
+  shared: { initial: MS.private, final: MS.shared },
+  rshared: { initial: MS.private, final: MS.shared | MS.rec },
+  unbindable: { initial: MS.private, final: MS.unbindable },
+  runbindable: { initial: MS.private, final: MS.unbindable | MS.rec },
+};
+
+/**
+ * How the root's mounts are tied to the host's: config-linux.md#rootfs-mount-propagation. A slave sees what the host mounts
+ * below the root's directory; a shared root is one for what runs inside, and never mounts anything on the host.
+ */
+export function rootPropagation(spec: Spec): RootPropagation {
+  const name = spec.linux?.rootfsPropagation ?? "";
+  const found = Object.hasOwn(ROOT_PROPAGATION, name) ? ROOT_PROPAGATION[name] : undefined;
+  if (found === undefined) throw new Failure(`config.json: rootfsPropagation '${name}' is none`);
+  return found;
 }
 
 function filesystem(type: string, target: string, attributes: number, data: string[] = []): FilesystemStep {

@@ -2,6 +2,7 @@
  * What is done to make a container's root file system: small steps, in order, as data.
  * Paths named `target` and `path` are inside the container's root; `source` is of the host.
  */
+import type { IdMapPair } from "./idmap.ts";
 import type { FileType } from "../linux/status.ts";
 
 /** A new file system, mounted. */
@@ -11,9 +12,16 @@ export interface FilesystemStep {
   readonly source: string;
   readonly target: string;
   readonly data: readonly string[];
+  /** Flags that every file system understands: `sync`. */
+  readonly superblock?: readonly string[];
+  /** Whether it begins with what the directory that it covers has: of a tmpfs. */
+  readonly copyUp?: boolean;
+  /** The SELinux context of its files; without effect where SELinux is not active. */
+  readonly label?: string;
   /** ATTR bits. */
   readonly attributes: number;
   readonly propagation?: number;
+  readonly propagationRecursive?: boolean;
   /** Whether a link on the way to the target is refused: for /proc and /sys. */
   readonly refuseLinks: boolean;
 }
@@ -30,6 +38,13 @@ export interface BindStep {
   readonly recursiveClear: number;
   readonly propagation: number;
   readonly propagationRecursive: boolean;
+  /** How the mount maps ids: of its own, or as the container's user namespace does. */
+  readonly idMaps?: IdMapPair | "container";
+  readonly idmapRecursive?: boolean;
+  /** Where the source is a link: that itself is mounted, or one like it is made. */
+  readonly sourceLink?: "mount" | "copy";
+  /** Whether a link at the target is mounted over and not followed. */
+  readonly onLink?: boolean;
 }
 
 export interface NodeStep {
@@ -59,6 +74,8 @@ export interface MaskStep {
 export interface ReadonlyStep {
   readonly do: "read-only";
   readonly path: string;
+  /** Whether what is mounted below it stays as it is. */
+  readonly alone?: boolean;
 }
 
 /** Makes a directory, if it is not there: the working directory, mostly. */
