@@ -57,7 +57,7 @@ function planFromHost(spec: Spec, id: string): (pid: number) => RdtRecord | unde
     throw new Failure("unable to move network devices without a NET namespace");
   }
   return (pid) => {
-    if (devices.length > 0) moveNetDevices(devices, pid);
+    if (devices.length > 0) moveNetDevices(netDevices ?? {}, pid);
     if (rdt === undefined) return undefined;
     const group = createRdtGroup(rdt, resctrl);
     try {
