@@ -1,7 +1,7 @@
 /**
  * The shape of `linux.resources` in config.json, which is also what `update --resources` reads: config-linux.md#control-groups.
  */
-import { flag, int64, integer, list, map, object, text, uint16, uint32, uint53, uint64, word } from "./shape.ts";
+import { flag, int64, integer, list, map, object, or, text, uint16, uint32, uint53, uint64, word } from "./shape.ts";
 
 /** Of a device; -1 is any. */
 export const deviceNumber = integer(-1, 0xffff_ffff);
@@ -53,7 +53,7 @@ export const cpuLimits = object(
   },
 );
 
-export const deviceRate = object({ major: deviceNumber, minor: deviceNumber, rate: uint64 }, {});
+export const deviceRate = object({ major: deviceNumber, minor: deviceNumber, rate: or(uint64, "0") }, {});
 
 export const blockIoLimits = object(
   {},

@@ -72,7 +72,7 @@ class Reader {
     const object: Record<string, unknown> = {};
     this.#open();
     let length = 0;
-    if (this.#next() === CLOSE_OBJECT) return this.close(object);
+    if (this.#next() === CLOSE_OBJECT) return this.#close(object);
     for (;;) {
       if (this.#next() !== QUOTE) throw this.#unexpected(length === 0 ? "a key or '}'" : "a key");
       const key = this.#string();
@@ -84,7 +84,7 @@ class Reader {
       set(object, key, this.value());
       this.#path.pop();
       const after = this.#next();
-      if (after === CLOSE_OBJECT) return this.close(object);
+      if (after === CLOSE_OBJECT) return this.#close(object);
       if (after !== COMMA) throw this.#unexpected("',' or '}'");
       this.#at++;
     }
@@ -93,14 +93,14 @@ class Reader {
   #list(): unknown[] {
     const list: unknown[] = [];
     this.#open();
-    if (this.#next() === CLOSE_LIST) return this.close(list);
+    if (this.#next() === CLOSE_LIST) return this.#close(list);
     for (;;) {
       this.#path.push(list.length);
       if (list.length >= LENGTH_LIMIT) throw this.#wrong(`: more than ${LENGTH_LIMIT} elements`);
       list.push(this.value());
       this.#path.pop();
       const after = this.#next();
-      if (after === CLOSE_LIST) return this.close(list);
+      if (after === CLOSE_LIST) return this.#close(list);
       if (after !== COMMA) throw this.#unexpected("',' or ']'");
       this.#at++;
     }
@@ -113,7 +113,7 @@ class Reader {
     this.#at++;
   }
 
-  private close<T>(value: T): T {
+  #close<T>(value: T): T {
     this.#at++;
     return value;
   }
