@@ -9,7 +9,7 @@ import { chooseIdRange } from "../isolation/idmap.ts";
 import { O_DIRECTORY, O_PATH, openHost } from "../linux/hostpath.ts";
 import { planTree } from "../plan/tree.ts";
 import { stringifyExact } from "../spec/json.ts";
-import { line } from "./output.ts";
+import { line } from "../term/output.ts";
 
 export function printPlan(request: PrepareRequest, format: string): number {
   const { root, options } = request;

@@ -4,7 +4,7 @@
 import { type StateRoot, stateRoot } from "../container/paths.ts";
 import { findContainer } from "../container/state.ts";
 import { Failure } from "../failure.ts";
-import { line } from "./output.ts";
+import { line } from "../term/output.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 

@@ -21,11 +21,11 @@ import { planProcess } from "../plan/container.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseExact } from "../spec/json.ts";
+import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
+import { warn } from "../term/output.ts";
 import { environmentOf } from "./environment.ts";
 import { readFlagFile } from "./flag-file.ts";
-import { list, parseFlags, text, toggle, type Values } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { warn } from "./output.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

@@ -1,8 +1,8 @@
 /**
  * `--help` of a command.
  */
-import { describeFlags, type Flag, type Flags, nameOf, type ParseOptions, splitShorts } from "./flags.ts";
-import { line } from "./output.ts";
+import { describeFlags, type Flag, type Flags, nameOf, type ParseOptions, splitShorts } from "../term/flags.ts";
+import { line } from "../term/output.ts";
 
 /**
  * Whether help is asked for: `--help`, or `-h` where that is no flag, among the flags. What is the value of a flag, or

@@ -8,11 +8,11 @@ import { fullName, hexOf, parseReference, repositoryAndTag } from "../image/refe
 import { reconcileStore } from "../image/staging.ts";
 import { type ImageRecord, listRecords } from "../image/store.ts";
 import { wallClockMs } from "../linux/clock.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
 import { formatAge, formatSize } from "../term/format.ts";
+import { line } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
-import { parseFlags, text, toggle } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { line } from "./output.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

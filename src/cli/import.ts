@@ -6,9 +6,9 @@ import { Failure } from "../failure.ts";
 import { applyChanges } from "../image/changes.ts";
 import { importArchive } from "../image/import.ts";
 import { reconcileStore } from "../image/staging.ts";
-import { list, parseFlags, text } from "./flags.ts";
+import { list, parseFlags, text } from "../term/flags.ts";
+import { line } from "../term/output.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { line } from "./output.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

@@ -8,9 +8,9 @@ import { Failure } from "../failure.ts";
 import { inspectImage } from "../image/inspect.ts";
 import { readTextIfThere } from "../linux/hostpath.ts";
 import { parseExact, stringifyExact } from "../spec/json.ts";
-import { parseFlags, text } from "./flags.ts";
+import { parseFlags, text } from "../term/flags.ts";
+import { line } from "../term/output.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { line } from "./output.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 

@@ -2,8 +2,8 @@
  * `mycontainer kill`.
  */
 import { signalContainer } from "../container/control.ts";
+import { parseFlags, text } from "../term/flags.ts";
 import { forEach } from "./each.ts";
-import { parseFlags, text } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 
 const FLAGS = { signal: text("s", "SIGNAL", "Signal to send (the default is KILL)") } as const;

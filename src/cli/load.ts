@@ -6,9 +6,9 @@ import { Failure } from "../failure.ts";
 import { loadArchive } from "../image/load.ts";
 import { familiarName } from "../image/reference.ts";
 import { reconcileStore } from "../image/staging.ts";
-import { parseFlags, text, toggle } from "./flags.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
+import { line } from "../term/output.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { line } from "./output.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

@@ -11,9 +11,9 @@ import { wallClockMs } from "../linux/clock.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { exists } from "../linux/hostpath.ts";
 import { openPidfd } from "../linux/process.ts";
-import { parseFlags, text, toggle } from "./flags.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
+import { print, printError } from "../term/output.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { print, printError } from "./output.ts";
 import { requireRoot } from "./root.ts";
 import { parseSeconds, parseWhole } from "./values.ts";
 

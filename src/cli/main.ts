@@ -4,9 +4,9 @@
 import { EXIT, Failure } from "../failure.ts";
 import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
-import { line } from "./output.ts";
+import { line } from "../term/output.ts";
+import { VERSION } from "../term/version.ts";
 import { report } from "./report.ts";
-import { VERSION } from "./version.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
@@ -83,7 +83,7 @@ async function runCommand(name: string, argv: readonly string[], debug: boolean)
 
 async function unknownCommand(name: string): Promise<Failure> {
   const what = name.startsWith("-") ? "flag" : "command";
-  const { nearestOf } = await import("./flags.ts");
+  const { nearestOf } = await import("../term/flags.ts");
   const nearest = nearestOf(name, Object.keys(COMMANDS));
   return new Failure(`unknown ${what} '${name}'`, {
     hint: nearest === undefined ? "'mycontainer help' lists the commands" : `did you mean 'mycontainer ${nearest}'?`,

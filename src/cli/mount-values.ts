@@ -4,7 +4,7 @@
  */
 import type { MountRequest } from "../container/options.ts";
 import { Failure } from "../failure.ts";
-import { parseBoolean } from "./flags.ts";
+import { parseBoolean } from "../term/flags.ts";
 import { parseSize } from "./values.ts";
 
 const PROPAGATIONS = new Set(["shared", "rshared", "slave", "rslave", "private", "rprivate"]);

@@ -6,11 +6,11 @@ import { stateRoot } from "../container/paths.ts";
 import { type ContainerState, listIds, readState } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
+import { list, parseFlags, text, toggle } from "../term/flags.ts";
 import { formatAge } from "../term/format.ts";
+import { line } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
-import { list, parseFlags, text, toggle } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { line } from "./output.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 

@@ -4,7 +4,7 @@
 import { EXIT, Failure } from "../failure.ts";
 import { KernelError } from "../linux/error.ts";
 import { geteuid } from "../linux/process.ts";
-import { note, warn } from "./output.ts";
+import { note, warn } from "../term/output.ts";
 
 /**
  * Tells an error in one line; returns the exit status that goes with it.

@@ -2,8 +2,8 @@
  * `mycontainer rm`.
  */
 import { removeContainer } from "../container/control.ts";
+import { parseFlags, toggle } from "../term/flags.ts";
 import { forEach } from "./each.ts";
-import { parseFlags, toggle } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 
 const FLAGS = {

@@ -7,9 +7,9 @@ import { Failure } from "../failure.ts";
 import { familiarName } from "../image/reference.ts";
 import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
 import { reconcileStore } from "../image/staging.ts";
-import { parseFlags, toggle } from "./flags.ts";
+import { parseFlags, toggle } from "../term/flags.ts";
+import { line, note } from "../term/output.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { line, note } from "./output.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 

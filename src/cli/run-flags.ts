@@ -2,7 +2,7 @@
  * The flags of `run`. What they are for is told in run-help.ts, which is loaded only to be shown; what they mean is in
  * run-options.ts.
  */
-import { list, text, toggle } from "./flags.ts";
+import { list, text, toggle } from "../term/flags.ts";
 
 // One declaration serves all flags that differ in nothing but their names: this is on the way of every start.
 const TOGGLE = toggle();

@@ -1,8 +1,8 @@
 /**
  * The help of `run`: loaded only to be shown.
  */
-import { describeFlag, type Flag } from "./flags.ts";
-import { line } from "./output.ts";
+import { describeFlag, type Flag } from "../term/flags.ts";
+import { line } from "../term/output.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
 /** What a flag takes, and what it is for; a flag that is on or off takes nothing. */

@@ -5,8 +5,8 @@ import type { LimitOptions, MountRequest, NamespaceChoice, NetworkChoice, RunOpt
 import { Failure } from "../failure.ts";
 import { parseUlimit } from "../isolation/rlimits.ts";
 import { parseSignal } from "../linux/signal.ts";
+import type { Values } from "../term/flags.ts";
 import { type EnvironmentContext, entriesOfFile, environmentOf } from "./environment.ts";
-import type { Values } from "./flags.ts";
 import { parseMount, parseTmpfs, parseVolume, refuseSharedTargets } from "./mount-values.ts";
 import type { RUN_FLAGS } from "./run-flags.ts";
 import {

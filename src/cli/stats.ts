@@ -11,11 +11,11 @@ import { blockExactly, nextSignal, SIG, signalDescriptor } from "../linux/signal
 import { isTerminal } from "../linux/tty.ts";
 import { readTraffic } from "../network/attach.ts";
 import { linkSuffix } from "../network/plan.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
 import { formatSize } from "../term/format.ts";
+import { line, print } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
-import { parseFlags, text, toggle } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
-import { line, print } from "./output.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 

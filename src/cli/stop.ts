@@ -2,8 +2,8 @@
  * `mycontainer stop`.
  */
 import { stopContainer } from "../container/control.ts";
+import { parseFlags, text } from "../term/flags.ts";
 import { forEach } from "./each.ts";
-import { parseFlags, text } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 import { parseWhole } from "./values.ts";
 

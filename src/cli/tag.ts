@@ -5,7 +5,7 @@ import { stateRoot } from "../container/paths.ts";
 import { Failure } from "../failure.ts";
 import { tagImage } from "../image/remove.ts";
 import { reconcileStore } from "../image/staging.ts";
-import { parseFlags } from "./flags.ts";
+import { parseFlags } from "../term/flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 import { requireRoot } from "./root.ts";
 

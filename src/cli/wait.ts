@@ -2,8 +2,8 @@
  * `mycontainer wait`.
  */
 import { waitContainer } from "../container/control.ts";
+import { parseFlags } from "../term/flags.ts";
 import { forEach } from "./each.ts";
-import { parseFlags } from "./flags.ts";
 import { isHelp, printHelp } from "./help.ts";
 
 export function run(argv: readonly string[]): number {

@@ -21,9 +21,9 @@ import { openPty } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
+import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
 import { isRunning, type ProcessName } from "./state.ts";
-import type { Uncommon } from "./uncommon.ts";
 
 export interface ExecRequest {
   /** The container's first process. */

@@ -23,9 +23,9 @@ import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { hear, type Order, send, tell } from "./channel.ts";
 import type { RunHooks } from "./hooks.ts";
+import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, type ProgramContext, reportFailure } from "./program.ts";
 import { awaitStart } from "./start-gate.ts";
-import type { Uncommon } from "./uncommon.ts";
 
 /** Whether the host's side must do something for the first process before that can go on. */
 export function isPlaced(plan: Plan): boolean {

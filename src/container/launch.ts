@@ -27,8 +27,8 @@ import type { Emit } from "./events.ts";
 import { forkInside } from "./fork-inside.ts";
 import type { RunHooks } from "./hooks.ts";
 import { hasMountHooks, inStep, isPlaced, runInit } from "./init.ts";
+import type { Uncommon } from "./plan-uncommon.ts";
 import type { InheritedSignals } from "./program.ts";
-import type { Uncommon } from "./uncommon.ts";
 
 export interface LaunchOptions {
   readonly plan: Plan;

@@ -9,9 +9,25 @@ import { applyMemoryPolicy, planMemoryPolicy } from "../isolation/memory-policy.
 import { applyPersonality, planPersonality } from "../isolation/personality.ts";
 import { applyScheduler, planScheduler } from "../isolation/scheduler.ts";
 import { enterNewTimeNamespace, formatTimeOffsets } from "../isolation/time-offsets.ts";
+import type { Handle } from "../linux/fd.ts";
 import { moveNetDevices, planNetDevices } from "../network/net-devices.ts";
 import type { Process, Spec } from "../spec/config.ts";
-import type { RdtRecord, Uncommon } from "./uncommon.ts";
+
+/** A group of resctrl, as the container's record keeps it. */
+export interface RdtRecord {
+  readonly directory: string;
+  readonly monitoring?: string;
+  readonly own: boolean;
+}
+
+export interface Uncommon {
+  /** In the first process, in its namespaces. */
+  readonly enterTime?: ((procfs: Handle) => void) | undefined;
+  /** In the process that becomes the program, while it has all privileges. */
+  readonly applyToProgram: () => void;
+  /** In the host's process, once the first process is there. Returns what is to be undone. */
+  readonly applyFromHost: (pid: number) => RdtRecord | undefined;
+}
 
 export function planUncommon(spec: Spec, id: string): Uncommon {
   const { process, linux = {} } = spec;

@@ -17,8 +17,8 @@ import { statusOfFd } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { hear, tell } from "./channel.ts";
+import type { Uncommon } from "./plan-uncommon.ts";
 import { stayAsInit } from "./reaper.ts";
-import type { Uncommon } from "./uncommon.ts";
 
 /** How our caller has set signals up. */
 export interface InheritedSignals {

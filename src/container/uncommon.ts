@@ -3,24 +3,8 @@
  * and bandwidth of Intel's resource director, network devices of the host's. All of it is planned before anything is made; the
  * code is loaded where one is asked for.
  */
-import type { Handle } from "../linux/fd.ts";
 import type { Process, Spec } from "../spec/config.ts";
-
-/** A group of resctrl, as the container's record keeps it. */
-export interface RdtRecord {
-  readonly directory: string;
-  readonly monitoring?: string;
-  readonly own: boolean;
-}
-
-export interface Uncommon {
-  /** In the first process, in its namespaces. */
-  readonly enterTime?: ((procfs: Handle) => void) | undefined;
-  /** In the process that becomes the program, while it has all privileges. */
-  readonly applyToProgram: () => void;
-  /** In the host's process, once the first process is there. Returns what is to be undone. */
-  readonly applyFromHost: (pid: number) => RdtRecord | undefined;
-}
+import type { Uncommon } from "./plan-uncommon.ts";
 
 function asksForProcess({ scheduler, ioPriority, execCPUAffinity }: Process): boolean {
   return scheduler !== undefined || ioPriority !== undefined || execCPUAffinity !== undefined;

@@ -2,8 +2,9 @@
  * What is done to make a container's root file system: small steps, in order, as data.
  * Paths named `target` and `path` are inside the container's root; `source` is of the host.
  */
-import type { IdMapPair } from "./idmap.ts";
+
 import type { FileType } from "../linux/status.ts";
+import type { IdMapPair } from "./idmap.ts";
 
 /** A new file system, mounted. */
 export interface FilesystemStep {

@@ -5,6 +5,7 @@ import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import { readText, statusOf, workingDirectory } from "../linux/hostpath.ts";
 import type { Spec } from "../spec/config.ts";
+import { checkConfig } from "../spec/check-config.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 
 const CONFIG_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -15,6 +16,8 @@ export interface Bundle {
   /** The text of config.json, as it is. */
   readonly config: string;
   readonly spec: Spec;
+  /** What is doubtful in it. */
+  readonly warnings: readonly string[];
   /** Of the root file system, absolute. */
   readonly rootfs: string;
 }
@@ -38,10 +41,11 @@ export function readBundle(given: string | undefined): Bundle {
     });
   }
   const spec = parseConfig(config);
+  const warnings = checkConfig(spec);
   if (spec.root === undefined) throw new Failure("config.json: root is missing");
   const rootfs = absolute(spec.root.path, path);
   const status = statusOf(rootfs);
   if (status === undefined) throw new Failure(`invalid rootfs: ${rootfs}: no such file or directory`);
   if (status.type !== "directory") throw new Failure(`invalid rootfs: ${rootfs} is no directory`);
-  return { path, config, spec, rootfs };
+  return { path, config, spec, warnings, rootfs };
 }

@@ -1,7 +1,7 @@
 /**
  * `create`: makes a container, up to where its program would start.
  */
-import { parseFlags, text, toggle } from "../cli/flags.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
 import { nonNegative, oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { make } from "./make.ts";

@@ -1,8 +1,9 @@
 /**
  * `delete`: removes a container that has stopped, or was never started; with `--force` also one that runs.
  */
-import { parseFlags, toggle } from "../cli/flags.ts";
+
 import { Failure } from "../failure.ts";
+import { parseFlags, toggle } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";

@@ -3,13 +3,13 @@
  */
 import { watchOom } from "../cgroup/oom-events.ts";
 import { readFullStats } from "../cgroup/stats-full.ts";
-import { parseFlags, text, toggle } from "../cli/flags.ts";
-import { line } from "../cli/output.ts";
 import { Failure } from "../failure.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { openPidfd } from "../linux/process.ts";
 import { interfaceCounters } from "../network/counters.ts";
 import { stringifyExact } from "../spec/json.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
+import { line } from "../term/output.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { type ContainerRecord, recordOf, statusOfContainer } from "./record.ts";

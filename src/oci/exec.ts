@@ -1,7 +1,7 @@
 /**
  * `exec`: runs another program in a container.
  */
-import { list, parseFlags, text, toggle, type Values } from "../cli/flags.ts";
+
 import { execute } from "../container/exec.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
@@ -15,7 +15,9 @@ import { type Child, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import { planProcess } from "../plan/container.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
+import { checkProcess } from "../spec/check-process.ts";
 import { parseProcess } from "../spec/parse-config.ts";
+import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative } from "./arguments.ts";
 import { sendTerminal } from "./console-socket.ts";
 import type { Globals } from "./globals.ts";
@@ -116,6 +118,7 @@ function stayWith(
 function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly string[]): Process {
   if (flags.process !== undefined) {
     const process = parseProcess(readText(flags.process), flags.process);
+    checkProcess(process, flags.process);
     return flags.tty === true ? { ...process, terminal: true } : process;
   }
   const { process } = spec;

@@ -1,9 +1,10 @@
 /**
  * `features`: tells what this runtime can do (features.md).
  */
-import { line } from "../cli/output.ts";
-import { VERSION } from "../cli/version.ts";
+
 import { supportedFlags } from "../isolation/seccomp/supported-flags.ts";
+import { line } from "../term/output.ts";
+import { VERSION } from "../term/version.ts";
 import { features } from "./features.ts";
 
 export function run(): number {

@@ -1,10 +1,11 @@
 /**
  * What comes before the command: `mycontainer-runtime --root DIR --log FILE create ...`.
  */
-import { parseFlags, text, toggle } from "../cli/flags.ts";
+
 import { variable } from "../container/paths.ts";
 import { Failure } from "../failure.ts";
 import { geteuid } from "../linux/process.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
 
 export interface Globals {
   /** Where the state of containers lies: one directory a container. */

@@ -4,11 +4,11 @@
 
 import { freeze, isFrozen, thaw } from "../cgroup/freeze.ts";
 import { processesIn } from "../cgroup/members.ts";
-import { parseFlags, toggle } from "../cli/flags.ts";
 import { isRunning } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { parseSignal, SIG } from "../linux/signal.ts";
+import { parseFlags, toggle } from "../term/flags.ts";
 import type { Globals } from "./globals.ts";
 import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
 

@@ -1,10 +1,11 @@
 /**
  * `list`: tells which containers there are.
  */
-import { parseFlags, text, toggle } from "../cli/flags.ts";
-import { print } from "../cli/output.ts";
+
 import { Failure } from "../failure.ts";
 import { readTextIfThere } from "../linux/hostpath.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
+import { print } from "../term/output.ts";
 import type { Globals } from "./globals.ts";
 import { type ListEntry, listJson, listTable } from "./list-table.ts";
 import { configOf, listIds, readRecord, statusOfContainer } from "./record.ts";

@@ -1,11 +1,12 @@
 /**
  * `mycontainer-runtime`: argv -> a command of the OCI runtime command line, loaded when it is called.
  */
-import { line } from "../cli/output.ts";
-import { VERSION } from "../cli/version.ts";
+
 import { Failure } from "../failure.ts";
 import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
+import { line } from "../term/output.ts";
+import { VERSION } from "../term/version.ts";
 import { GLOBAL_FLAGS, type Globals, parseGlobals } from "./globals.ts";
 import { EXIT_FAILED, reportError } from "./report.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";

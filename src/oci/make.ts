@@ -103,7 +103,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   const paths = pathsOf(globals.root, record.id);
   writeNewFile(paths.config, bundle.config);
   writeRecord(globals.root, record);
-  for (const text of plan.cgroup?.warnings ?? []) tellLog(globals, "warning", text);
+  for (const text of [...bundle.warnings, ...(plan.cgroup?.warnings ?? [])]) tellLog(globals, "warning", text);
   const signals = forwardableSignals();
   const mask = blockExactly(signals);
   using gate = ground.openGate?.(paths.gate);

@@ -2,8 +2,8 @@
  * `pause`: has all processes of a container stand still.
  */
 import { freeze } from "../cgroup/freeze.ts";
-import { parseFlags } from "../cli/flags.ts";
 import { Failure } from "../failure.ts";
+import { parseFlags } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { recordOf, statusOfContainer } from "./record.ts";

@@ -2,9 +2,9 @@
  * `ps`: tells which processes a container has.
  */
 import { processesIn } from "../cgroup/members.ts";
-import { parseFlags, text } from "../cli/flags.ts";
-import { print } from "../cli/output.ts";
 import { Failure } from "../failure.ts";
+import { parseFlags, text } from "../term/flags.ts";
+import { print } from "../term/output.ts";
 import type { Globals } from "./globals.ts";
 import { DEFAULT_PS_ARGUMENTS, psJson, psTable } from "./ps-table.ts";
 import { recordOf } from "./record.ts";

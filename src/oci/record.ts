@@ -5,8 +5,8 @@
  */
 
 import { isFrozen } from "../cgroup/freeze.ts";
+import type { RdtRecord } from "../container/plan-uncommon.ts";
 import { isRunning, type ProcessName } from "../container/state.ts";
-import type { RdtRecord } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -28,7 +28,7 @@ import {
 import { geteuid } from "../linux/process.ts";
 import { statusOfFd } from "../linux/status.ts";
 import type { Spec } from "../spec/config.ts";
-import { parseExact } from "../spec/json.ts";
+import { parseConfig } from "../spec/parse-config.ts";
 
 /** runtime.md#state. */
 export type Status = "creating" | "created" | "running" | "paused" | "stopped";
@@ -162,9 +162,9 @@ export function recordOf(root: string, id: string): ContainerRecord {
   return record;
 }
 
-/** The config that a container was made from. Ours: it was checked when the container was made. */
+/** The config that a container was made from; it was checked then. */
 export function configOf(root: string, id: string): Spec {
-  return parseExact(readText(pathsOf(root, id).config)) as Spec;
+  return parseConfig(readText(pathsOf(root, id).config));
 }
 
 export function removeRecord(root: string, id: string): void {

@@ -3,13 +3,13 @@
  * file, of which podman, containerd and Docker show the message to their users.
  */
 
-import { note } from "../cli/output.ts";
 import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { errnoText } from "../linux/errno.ts";
 import { isErrno } from "../linux/error.ts";
 import { O_APPEND, O_CREAT, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
+import { note } from "../term/output.ts";
 import type { Globals } from "./globals.ts";
 
 export type Level = "debug" | "warning" | "error";

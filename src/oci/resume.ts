@@ -2,8 +2,8 @@
  * `resume`: has the processes of a paused container go on.
  */
 import { thaw } from "../cgroup/freeze.ts";
-import { parseFlags } from "../cli/flags.ts";
 import { Failure } from "../failure.ts";
+import { parseFlags } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { recordOf, statusOfContainer } from "./record.ts";

@@ -1,11 +1,12 @@
 /**
  * `run`: makes and starts a container; without `--detach` it stays with it until it ends, and removes it.
  */
-import { parseFlags, toggle } from "../cli/flags.ts";
+
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
+import { parseFlags, toggle } from "../term/flags.ts";
 import { nonNegative, oneId } from "./arguments.ts";
 import { MAKE_FLAGS } from "./create.ts";
 import { remove } from "./delete.ts";

@@ -3,13 +3,13 @@
  */
 
 import { detectLayout } from "../cgroup/layout.ts";
-import { parseFlags, text, toggle } from "../cli/flags.ts";
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import { O_CREAT, O_EXCL, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { geteuid, getgid } from "../linux/process.ts";
 import { stringifyExact } from "../spec/json.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
 import { absolute } from "./bundle.ts";
 import { defaultSpec, rootlessSpec } from "./default-spec.ts";
 

@@ -1,11 +1,12 @@
 /**
  * `start`: lets the program of a container go that was made by `create`.
  */
-import { parseFlags } from "../cli/flags.ts";
+
 import { awaitReport } from "../container/channel.ts";
 import { passGate } from "../container/start-gate.ts";
 import { Failure } from "../failure.ts";
 import { openPidfd } from "../linux/process.ts";
+import { parseFlags } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { hasHooks, hookRunner, stateOf, stateText } from "./hooked.ts";

@@ -1,9 +1,10 @@
 /**
  * `state`: prints the state of a container (runtime.md#query-state).
  */
-import { parseFlags } from "../cli/flags.ts";
-import { line } from "../cli/output.ts";
+
 import type { Spec } from "../spec/config.ts";
+import { parseFlags } from "../term/flags.ts";
+import { line } from "../term/output.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { type ContainerRecord, configOf, recordOf, type Status, statusOfContainer } from "./record.ts";

@@ -6,13 +6,14 @@ import { detectLayout } from "../cgroup/layout.ts";
 import { planUpdate } from "../cgroup/plan.ts";
 import { completeUpdate, mergeResources } from "../cgroup/update.ts";
 import { refuseBelowUsage } from "../cgroup/usage-check.ts";
-import { parseFlags, text } from "../cli/flags.ts";
 import { Failure } from "../failure.ts";
 import { readText, replaceFile } from "../linux/hostpath.ts";
 import { readAllText } from "../linux/io.ts";
 import type { Resources, Spec } from "../spec/config.ts";
 import { stringifyExact } from "../spec/json.ts";
+import { checkResources } from "../spec/check-linux.ts";
 import { parseResources } from "../spec/parse-config.ts";
+import { parseFlags, text } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
@@ -54,5 +55,7 @@ function askedByFlags(given: UpdateFlags, globals: Globals): Resources {
 }
 
 function readResources(path: string): Resources {
-  return parseResources(path === "-" ? readAllText(0, "standard input") : readText(path));
+  const resources = parseResources(path === "-" ? readAllText(0, "standard input") : readText(path));
+  checkResources(resources, "resources");
+  return resources;
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseFlags } from "../../../src/cli/flags.ts";
 import { RUN_ALIASES, RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 import { RUN_HELP, runHelpLines } from "../../../src/cli/run-help.ts";
 import { runOptionsOf } from "../../../src/cli/run-options.ts";
 import type { RunOptions } from "../../../src/container/options.ts";
 import { Failure } from "../../../src/failure.ts";
+import { parseFlags } from "../../../src/term/flags.ts";
 
 const files: Record<string, string> = { labels: "# ours\nfrom=file\nboth=file\n" };
 const context = { cwd: "/work", environ: ["OWN=mine"], readFile: (path: string) => files[path] ?? "" };

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parseFlags } from "../../../src/cli/flags.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 import { runOptionsOf } from "../../../src/cli/run-options.ts";
 import { composeSpec } from "../../../src/container/compose.ts";
@@ -12,6 +11,7 @@ import { containerPaths, stateRoot } from "../../../src/container/paths.ts";
 import { parseSecurityOptions } from "../../../src/container/security-options.ts";
 import { Failure } from "../../../src/failure.ts";
 import type { Spec } from "../../../src/spec/config.ts";
+import { parseFlags } from "../../../src/term/flags.ts";
 
 const MIB = 1024 ** 2;
 const ID = "alpine-c4a2f1";
