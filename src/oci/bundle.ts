@@ -4,8 +4,8 @@
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import { readText, statusOf, workingDirectory } from "../linux/hostpath.ts";
-import type { Spec } from "../spec/config.ts";
 import { checkConfig } from "../spec/check-config.ts";
+import type { Spec } from "../spec/config.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 
 const CONFIG_LIMIT_BYTES = 16 * 1024 * 1024;
