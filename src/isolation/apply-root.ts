@@ -4,9 +4,20 @@
  * once, below the root's descriptor, and what was found is used by its descriptor from then on.
  */
 import { Failure, unreachable } from "../failure.ts";
+import { decode } from "../linux/door.ts";
 import { attempt, call, isErrno } from "../linux/error.ts";
 import { Handle } from "../linux/fd.ts";
-import { ATTR, attach, cloneTree, createDetached, openFilesystem, setFlag, setOption } from "../linux/mount.ts";
+import {
+  ATTR,
+  attach,
+  cloneTree,
+  createDetached,
+  filesystemOf,
+  MAGIC,
+  openFilesystem,
+  setFlag,
+  setOption,
+} from "../linux/mount.ts";
 import {
   makeDirectoriesInRoot,
   makeFileInRoot,
@@ -22,7 +33,11 @@ import {
 } from "../linux/rootpath.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { openPty, type Pty, setWindowSize } from "../linux/tty.ts";
-import { setAttributes } from "./attributes.ts";
+import { setAttributes, setAttributesBelow } from "./attributes.ts";
+import { copyUp } from "./copy-up.ts";
+import { labelFacts } from "./labels.ts";
+import { contextOption, mountError, unquoted } from "./mount-data.ts";
+import { isCoverableInProc, isProcPath } from "./plan-root.ts";
 import type {
   BindStep,
   ConsoleStep,
@@ -38,6 +53,9 @@ const AT_EMPTY_PATH = 0x1000;
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const MNT_DETACH = 2;
+/** include/linux/proc_fs.h, PROC_ROOT_INO. */
+const PROC_ROOT_INODE = 1;
+const LINK_LIMIT_BYTES = 4096;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 const S_IFIFO = 0o010000;
@@ -82,7 +100,7 @@ export class ContainerRoot implements Disposable {
       case "mask":
         return this.#mask(step.path);
       case "read-only":
-        return this.#makeReadonly(step.path);
+        return this.#makeReadonly(step.path, step.alone !== true);
       case "directory":
         return this.#directory(step);
       case "console":
@@ -93,19 +111,17 @@ export class ContainerRoot implements Disposable {
   }
 
   #mount(step: FilesystemStep): void {
-    using context = openFilesystem(step.type);
-    setOption(context.fd, "source", step.source);
-    for (const option of step.data) {
-      const equals = option.indexOf("=");
-      if (equals < 0) setFlag(context.fd, option);
-      else setOption(context.fd, option.slice(0, equals), option.slice(equals + 1));
-    }
-    using mount = createDetached(context.fd, `${step.type} on ${step.target}`, step.attributes);
+    using mount = newMount(step);
     using target = step.refuseLinks
       ? this.#plainDirectory(step.target)
       : makeDirectoriesInRoot(this.#rootFd, step.target);
+    if (step.type !== "proc") refuseInProc(target, step.target);
+    if (step.copyUp === true) copyUp(target.fd, mount.fd, step.target);
     this.#attach(mount, target, step.target);
-    if (step.propagation !== undefined) setAttributes(mount.fd, step.target, { propagation: step.propagation });
+    if (step.propagation !== undefined) {
+      const recursive = step.propagationRecursive === true;
+      setAttributes(mount.fd, step.target, { propagation: step.propagation, recursive });
+    }
   }
 
   #attach(mount: Handle, target: Handle, path: string): void {
@@ -135,13 +151,18 @@ export class ContainerRoot implements Disposable {
   #bind(step: BindStep): void {
     const mount = this.#bindSources.get(step);
     if (mount === undefined) throw new Error(`the source of the bind mount on ${step.target} has not been opened`);
-    const isDirectory = statusOfFd(mount.fd, step.source).type === "directory";
-    using target = isDirectory
-      ? makeDirectoriesInRoot(this.#rootFd, step.target)
-      : makeFileInRoot(this.#rootFd, step.target);
-    if (!isDirectory && statusOfFd(target.fd, step.target).type === "directory") {
+    const { type } = statusOfFd(mount.fd, step.source);
+    if (type === "link" && step.sourceLink === "copy") {
+      this.#link({ do: "link", path: step.target, to: linkText(mount.fd, step.source) });
+      mount.close();
+      return;
+    }
+    using target = this.#bindTarget(step, type === "directory");
+    if (type !== "directory" && statusOfFd(target.fd, step.target).type === "directory") {
       throw new Failure(`cannot mount the file ${step.source} on the directory ${step.target}`);
     }
+    refuseFalseProc(mount, step);
+    if (!isProcRoot(mount, step.source)) refuseInProc(target, step.target);
     this.#attach(mount, target, step.target);
     const { propagation, propagationRecursive, set, clear, recursiveSet, recursiveClear } = step;
     // A mount without others below it, as most are, is done with in one call.
@@ -150,11 +171,19 @@ export class ContainerRoot implements Disposable {
     else {
       setAttributes(mount.fd, step.target, { propagation, recursive: propagationRecursive });
       if (recursiveSet !== 0 || recursiveClear !== 0) {
-        setAttributes(mount.fd, step.target, { set: recursiveSet, clear: recursiveClear, recursive: true });
+        setAttributesBelow(mount.fd, step.target, { set: recursiveSet, clear: recursiveClear });
       }
       if (set !== 0 || clear !== 0) setAttributes(mount.fd, step.target, { set, clear });
     }
     mount.close();
+  }
+
+  #bindTarget(step: BindStep, isDirectory: boolean): Handle {
+    if (step.onLink === true) {
+      const there = openInRootIfThere(this.#rootFd, step.target, O_PATH | O_NOFOLLOW);
+      if (there !== undefined) return there;
+    }
+    return isDirectory ? makeDirectoriesInRoot(this.#rootFd, step.target) : makeFileInRoot(this.#rootFd, step.target);
   }
 
   #forgetDirectory(): void {
@@ -248,11 +277,11 @@ export class ContainerRoot implements Disposable {
     this.#attach(cover, target, path);
   }
 
-  #makeReadonly(path: string): void {
+  #makeReadonly(path: string, recursive: boolean): void {
     using target = openInRootIfThere(this.#rootFd, path, O_PATH);
     if (target === undefined) return;
     if (statusOfFd(target.fd, path).isMountRoot) {
-      setAttributes(target.fd, path, { set: ATTR.rdonly, recursive: true });
+      setAttributes(target.fd, path, { set: ATTR.rdonly, recursive });
       return;
     }
     using mount = cloneTree(target.fd, "", { recursive: true });
@@ -269,6 +298,47 @@ export class ContainerRoot implements Disposable {
     using mount = cloneTree(pty.slave.fd, "", { recursive: false });
     this.#attach(mount, target, "/dev/console");
   }
+}
+
+/** The file system of a step, mounted nowhere yet. */
+function newMount(step: FilesystemStep): Handle {
+  try {
+    using context = openFilesystem(step.type);
+    setOption(context.fd, "source", step.source);
+    for (const flag of step.superblock ?? []) setFlag(context.fd, flag);
+    const label = step.label !== undefined && labelFacts().selinux ? [contextOption(step.label)] : [];
+    for (const option of [...step.data, ...label]) {
+      const equals = option.indexOf("=");
+      if (equals < 0) setFlag(context.fd, option);
+      else setOption(context.fd, option.slice(0, equals), unquoted(option.slice(equals + 1)));
+    }
+    return createDetached(context.fd, `${step.type} on ${step.target}`, step.attributes);
+  } catch (error) {
+    throw mountError(error, step);
+  }
+}
+
+/** A process file system is covered nowhere but where that is harmless, however the path led into it: R5. */
+function refuseInProc(target: Handle, path: string): void {
+  if (filesystemOf(target.fd, path).magic === MAGIC.proc && !isCoverableInProc(path)) {
+    throw new Failure(`'${path}' cannot be mounted because it is inside /proc`);
+  }
+}
+
+function isProcRoot(mount: Handle, about: string): boolean {
+  return filesystemOf(mount.fd, about).magic === MAGIC.proc && statusOfFd(mount.fd, about).inode === PROC_ROOT_INODE;
+}
+
+/** What is bound to /proc is a process file system: what writes there later must reach the kernel. */
+function refuseFalseProc(mount: Handle, { source, target }: BindStep): void {
+  if (isProcPath(target) && !isProcRoot(mount, source)) {
+    throw new Failure(`'${source}' cannot be mounted on ${target} because it is not of type proc`);
+  }
+}
+
+function linkText(fd: number, about: string): string {
+  const buffer = new Uint8Array(LINK_LIMIT_BYTES);
+  return decode(buffer, 0, call("readlinkat", about, fd, "", buffer, buffer.length));
 }
 
 function newEmptyDirectory(): Handle {

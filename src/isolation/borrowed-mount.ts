@@ -11,8 +11,8 @@ import { receiveMessage, sendMessage, socketPair } from "../linux/socket.ts";
 
 const OTHERS_PATH = /^\/proc\/([0-9]+)\/root(\/.*)$/;
 
-/** A detached copy of what is at a path of the host, or at `/proc/PID/root/...`. */
-export function cloneSource(path: string, options: { recursive: boolean }): Handle {
+/** A detached copy of what is at a path of the host, or at `/proc/PID/root/...`; of a link itself, if that is not followed. */
+export function cloneSource(path: string, options: { recursive: boolean; followLinks?: boolean }): Handle {
   const [, pid, inside] = OTHERS_PATH.exec(path) ?? [];
   return pid === undefined || inside === undefined
     ? cloneHostTree(path, options)

@@ -118,6 +118,11 @@ export function isCoverableInProc(path: string): boolean {
   return COVERABLE_IN_PROC.includes(normalPath(path));
 }
 
+/** Whether that path is /proc itself. */
+export function isProcPath(path: string): boolean {
+  return normalPath(path) === "/proc";
+}
+
 /** File systems that have labels of their own, or take none: a context as an option would be refused. */
 const WITHOUT_LABEL = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
 

@@ -13,6 +13,9 @@ export const MS = {
   nodev: 0x4,
   noexec: 0x8,
   remount: 0x20,
+  nosymfollow: 0x100,
+  noatime: 0x400,
+  nodiratime: 0x800,
   bind: 0x1000,
   move: 0x2000,
   rec: 0x4000,
@@ -20,6 +23,8 @@ export const MS = {
   private: 1 << 18,
   slave: 1 << 19,
   shared: 1 << 20,
+  relatime: 1 << 21,
+  strictatime: 1 << 24,
 } as const;
 
 /** Attributes of a mount: mount_setattr(2), fsmount(2). */
@@ -121,7 +126,7 @@ export function cloneTree(dirFd: number, path: string, options: { recursive: boo
 }
 
 /** As `cloneTree`, of a path of the host. */
-export function cloneHostTree(path: string, options: { recursive: boolean }): Handle {
+export function cloneHostTree(path: string, options: { recursive: boolean; followLinks?: boolean }): Handle {
   return cloneTree(AT_FDCWD, path, options);
 }
 
