@@ -163,7 +163,7 @@ function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: Cont
   attachRoot(handles.root, plan.root.kind === "directory" && plan.hooks !== undefined ? plan.root.path : "/");
   // A directory's mount may be a peer of the host's: what is mounted in it would be mounted there, too.
   if (plan.root.kind === "directory") {
-    setAttributes(handles.root.fd, "/", { propagation: MS.private, recursive: true });
+    setAttributes(handles.root.fd, "/", { propagation: plan.rootPropagation.initial, recursive: true });
   }
   for (const step of plan.rootSteps) inStep(describeStep(step), () => root.apply(step));
   if (hasMountHooks(plan)) {
@@ -184,6 +184,8 @@ function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: Cont
       inStep("setting the label", () => setExecLabels(procfs, plan.process, labelFacts()));
   }
   inStep("making the root file system the root", () => pivotTo(handles.root.fd));
+  const { final } = plan.rootPropagation;
+  if (final !== undefined) mount("none", "/", null, final);
   if (plan.hostname !== undefined) call("sethostname", plan.hostname, plan.hostname, plan.hostname.length);
   if (plan.domainname !== undefined) call("setdomainname", plan.domainname, plan.domainname, plan.domainname.length);
 }

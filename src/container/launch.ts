@@ -4,7 +4,7 @@
  */
 import { createCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
-import { cloneSource } from "../isolation/borrowed-mount.ts";
+import { openBindSource } from "../isolation/bind-source.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
 import { idmappedLayers } from "../isolation/idmap-layers.ts";
 import { cloneFlags, joinsAhead } from "../isolation/namespaces.ts";
@@ -86,19 +86,7 @@ export function openRoot(root: RootSource, plan: Pick<Plan, "idMaps">): Handle {
 function openBindSources(plan: Plan): Map<BindStep, Handle> {
   const sources = new Map<BindStep, Handle>();
   for (const step of plan.rootSteps) {
-    if (step.do !== "bind") continue;
-    try {
-      sources.set(step, cloneSource(step.source, { recursive: step.recursive }));
-    } catch (error) {
-      if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
-      throw new Failure(
-        `cannot mount '${step.source}' on ${step.target}: there is no such file or directory on the host`,
-        {
-          hint: "create it first, or correct the path",
-          cause: error,
-        },
-      );
-    }
+    if (step.do === "bind") sources.set(step, openBindSource(step, plan.idMaps));
   }
   return sources;
 }

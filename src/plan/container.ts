@@ -4,7 +4,7 @@
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { planNamespaces } from "../isolation/namespaces.ts";
-import { type CgroupView, planRoot } from "../isolation/plan-root.ts";
+import { type CgroupView, planRoot, rootPropagation } from "../isolation/plan-root.ts";
 import type { RootStep } from "../isolation/root-steps.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { NetworkPlan } from "../network/plan.ts";
@@ -22,18 +22,7 @@ export interface PlanContext {
   readonly seccomp: SeccompChoice;
 }
 
-/** What of the specification can not be done here is an error and never silently passed over. */
-function refuseTheImpossible(spec: Spec): void {
-  const refused: [present: boolean, field: string][] = [
-    [spec.linux?.mountLabel !== undefined && spec.linux.mountLabel !== "", "linux.mountLabel"],
-    [(spec.mounts ?? []).some((mount) => (mount.uidMappings?.length ?? 0) > 0), "mounts[].uidMappings"],
-  ];
-  const found = refused.find(([present]) => present);
-  if (found !== undefined) throw new Failure(`config.json: '${found[1]}' is not supported`);
-}
-
 export function planContainer(spec: Spec, context: PlanContext): Plan {
-  refuseTheImpossible(spec);
   if (spec.process === undefined) throw new Failure("config.json: 'process' is missing");
   const namespaces = planNamespaces(spec.linux?.namespaces ?? []);
   const isUserNamespace = namespaces.create.includes("user");
@@ -43,6 +32,7 @@ export function planContainer(spec: Spec, context: PlanContext): Plan {
     id: context.id,
     root: context.root,
     readonlyRoot: spec.root?.readonly === true,
+    rootPropagation: rootPropagation(spec),
     namespaces,
     network: context.network,
     rootSteps: [

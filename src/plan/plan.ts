@@ -5,6 +5,7 @@
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import type { NamespacePlan } from "../isolation/namespaces.ts";
 import type { Overlay } from "../isolation/overlay.ts";
+import type { RootPropagation } from "../isolation/plan-root.ts";
 import type { RootStep } from "../isolation/root-steps.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { NetworkPlan } from "../network/plan.ts";
@@ -43,6 +44,7 @@ export interface Plan {
   readonly id: string;
   readonly root: RootSource;
   readonly readonlyRoot: boolean;
+  readonly rootPropagation: RootPropagation;
   readonly namespaces: NamespacePlan;
   readonly idMaps?: IdMaps;
   readonly cgroup?: CgroupPlan;
