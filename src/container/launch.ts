@@ -3,6 +3,7 @@
  * Everything that it makes is undone by container/destroy.ts, from what the state says, whether this comes to its end or not.
  */
 import { createCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
+import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { openBindSource } from "../isolation/bind-source.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
@@ -91,17 +92,28 @@ function openBindSources(plan: Plan): Map<BindStep, Handle> {
   return sources;
 }
 
+/** Makes the cgroup; undefined where the container can be without it, and has to. */
+function makeCgroup({ plan, emit }: LaunchOptions): CgroupPlan | undefined {
+  if (plan.cgroup === undefined) return undefined;
+  try {
+    for (const text of createCgroup(plan.cgroup)) emit({ kind: "warning", text });
+    return plan.cgroup;
+  } catch (error) {
+    if (plan.cgroupIsOptional !== true || !(error instanceof Failure || isErrno(error))) throw error;
+    emit({ kind: "warning", text: `the container has no cgroup: ${error.message}` });
+    return undefined;
+  }
+}
+
 /** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
 export function launch(options: LaunchOptions, root: Handle = openRoot(options.plan.root, options.plan)): Launched {
   const { plan } = options;
   using stack = new DisposableStack();
   stack.use(root);
-  if (plan.cgroup !== undefined) {
-    for (const text of createCgroup(plan.cgroup)) options.emit({ kind: "warning", text });
-  }
-  const cgroupFd = plan.cgroup === undefined ? undefined : openForClone(plan.cgroup);
+  const cgroup = makeCgroup(options);
+  const cgroupFd = cgroup === undefined ? undefined : openForClone(cgroup);
   if (cgroupFd !== undefined) stack.use(cgroupFd);
-  const cgroupJoins = plan.cgroup === undefined ? [] : openForJoin(plan.cgroup);
+  const cgroupJoins = cgroup === undefined ? [] : openForJoin(cgroup);
   for (const handle of cgroupJoins) stack.use(handle);
   const bindSources = openBindSources(plan);
   for (const source of bindSources.values()) stack.use(source);

@@ -85,6 +85,14 @@ function writeMap(path: string, text: string): void {
   });
 }
 
+/** In the first user namespace every id is mapped to itself: user_namespaces(7). */
+const WHOLE_MAP = /^\s*0\s+0\s+4294967295\s*$/;
+
+/** Whether this process is in a user namespace other than the first. */
+export function runsInUserNamespace(): boolean {
+  return !WHOLE_MAP.test(readTextIfThere("/proc/self/uid_map") ?? "");
+}
+
 export interface IdRange {
   readonly owner: string;
   readonly first: number;

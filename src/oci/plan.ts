@@ -4,6 +4,7 @@
 import { detectLayout } from "../cgroup/layout.ts";
 import { resolveCgroupsPath } from "../cgroup/path.ts";
 import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
+import { runsInUserNamespace } from "../isolation/idmap.ts";
 import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
 import type { CgroupView } from "../isolation/plan-root.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
@@ -32,6 +33,7 @@ export function planBundle(bundle: Bundle, id: string, globals: Globals, flags: 
   const own = (type: string) => namespaces.some((namespace) => namespace.type === type && !namespace.path);
   const has = (type: string) => namespaces.some((namespace) => namespace.type === type);
   const cgroup = planOwnCgroup(spec, id, globals);
+  const inUserNamespace = runsInUserNamespace();
   const plan = planContainer(spec, {
     id,
     root: { kind: "directory", path: rootfs },
@@ -40,14 +42,22 @@ export function planBundle(bundle: Bundle, id: string, globals: Globals, flags: 
     network: { kind: own("network") ? "none" : "host" },
     init: false,
     seccomp: seccompOf(spec),
+    hostIsUserNamespace: inUserNamespace,
   });
   if (asksForLabels(plan.process)) checkLabels(plan.process, labelFacts());
   return {
     ...plan,
     noPivot: flags.noPivot,
+    cgroupIsOptional: (globals.rootless || inUserNamespace) && !asksForLimits(spec),
     process: { ...plan.process, newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
   };
+}
+
+/** Whether a cgroup is needed for more than to hold the container's processes; rules for devices are kept by the kernel anyway. */
+function asksForLimits({ linux }: Spec): boolean {
+  const { devices: _, ...limits } = linux?.resources ?? {};
+  return Object.values(limits).some((limit) => Object.keys(limit ?? {}).length > 0);
 }
 
 function planOwnCgroup(spec: Spec, id: string, { cgroups }: Globals): CgroupPlan | undefined {

@@ -3,7 +3,7 @@
  */
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
-import { planNamespaces } from "../isolation/namespaces.ts";
+import { inUserNamespace, planNamespaces } from "../isolation/namespaces.ts";
 import { type CgroupView, planRoot, rootPropagation } from "../isolation/plan-root.ts";
 import type { RootStep } from "../isolation/root-steps.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
@@ -20,6 +20,8 @@ export interface PlanContext {
   /** Whether our own init is the first process. */
   readonly init: boolean;
   readonly seccomp: SeccompChoice;
+  /** Whether we are in a user namespace ourselves: rootless. */
+  readonly hostIsUserNamespace?: boolean;
 }
 
 export function planContainer(spec: Spec, context: PlanContext): Plan {
@@ -36,7 +38,10 @@ export function planContainer(spec: Spec, context: PlanContext): Plan {
     namespaces,
     network: context.network,
     rootSteps: [
-      ...planRoot(spec, { cgroupView: context.cgroupView, userNamespace: isUserNamespace }),
+      ...planRoot(spec, {
+        cgroupView: context.cgroupView,
+        userNamespace: inUserNamespace(namespaces) || context.hostIsUserNamespace === true,
+      }),
       ...(cwd === "/" ? [] : [workingDirectory]),
     ],
     sysctls: spec.linux?.sysctl ?? {},

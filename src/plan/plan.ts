@@ -48,6 +48,8 @@ export interface Plan {
   readonly namespaces: NamespacePlan;
   readonly idMaps?: IdMaps;
   readonly cgroup?: CgroupPlan;
+  /** Whether the container may be without it, where this user may not make one. */
+  readonly cgroupIsOptional?: boolean;
   readonly network: NetworkPlan;
   readonly hostname?: string;
   readonly domainname?: string;
