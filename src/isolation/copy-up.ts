@@ -6,7 +6,7 @@
  */
 import { Failure } from "../failure.ts";
 import { decode } from "../linux/door.ts";
-import { attempt, call, isErrno } from "../linux/error.ts";
+import { attempt, call, isErrno, KernelError } from "../linux/error.ts";
 import { Handle } from "../linux/fd.ts";
 import { entriesOf } from "../linux/hostpath.ts";
 import { read, writeAll } from "../linux/io.ts";
@@ -17,6 +17,8 @@ const DEPTH_LIMIT = 128;
 const ENTRY_LIMIT = 1_000_000;
 const BUFFER_BYTES = 128 * 1024;
 const LINK_LIMIT_BYTES = 4096;
+const EINVAL = 22;
+const WITHOUT_SET_ID = 0o1777;
 const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const O_RDONLY = 0;
@@ -115,10 +117,12 @@ function copyFile(from: number, to: number, name: string, about: string, { buffe
   setOwner(made.fd, status, about);
 }
 
-/** The owner first: changing it takes set-id bits away. */
+/**
+ * The owner first: changing it takes set-id bits away. An owner that is not mapped here cannot be given: the file stays that of
+ * root, and is no set-id program then, which it was for somebody else.
+ */
 function setOwner(fd: number, status: FileStatus, about: string): void {
-  // An id that is not mapped here cannot be given; what is the nobody's stays ours.
   const result = attempt("fchownat", fd, "", status.uid, status.gid, AT_EMPTY_PATH);
-  if (result === 0 || result === -22) call("fchmod", about, fd, status.mode);
-  else call("fchownat", about, fd, "", status.uid, status.gid, AT_EMPTY_PATH);
+  if (result < 0 && result !== -EINVAL) throw new KernelError("fchownat", -result, about);
+  call("fchmod", about, fd, result === 0 ? status.mode : status.mode & WITHOUT_SET_ID);
 }
