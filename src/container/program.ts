@@ -81,7 +81,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.
   prctl(PR.setPdeathsig, context.diesWithSupervisor ? SIG.KILL : 0);
-  const path = findProgram(plan);
+  const path = findProgram(plan, context);
   const { socketFd } = context.beforeProgram?.() ?? context;
   try {
     resetDispositions(context.signals.ignored);
@@ -163,12 +163,18 @@ function enterDirectory(path: string): void {
 }
 
 /** The file that the first argument means: as it is if it has a slash, else from PATH (execvp(3)). */
-function findProgram(plan: ProcessPlan): string {
+function findProgram(plan: ProcessPlan, context: ProgramContext): string {
   const name = plan.args[0];
   if (name === undefined || name === "") {
     throw new Failure("there is no command to run", { hint: "name one after the image, as in 'run busybox sh'" });
   }
-  if (name.includes("/")) return name;
+  // What cannot be executed at all is told now, and not when the container is started.
+  if (name.includes("/")) {
+    const result = context.beforeProgram === undefined ? 0 : attempt("faccessat2", AT_FDCWD, name, X_OK, AT_EACCESS);
+    if (result < 0) throw notExecuted(name, -result);
+    if (context.beforeProgram !== undefined && !isFile(name)) throw notExecuted(name, EACCES);
+    return name;
+  }
   const path = plan.env.find((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
   let refused = 0;
   for (const directory of path.split(":")) {

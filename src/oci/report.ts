@@ -27,11 +27,12 @@ export function formatRecord(format: "text" | "json", level: Level, message: str
 
 type LogTarget = Pick<Globals, "log" | "logFormat">;
 
-/** Tells of something: in the log if there is one, else on standard error. */
+/** Tells of something: in the log if there is one, else on standard error, there in plain words. */
 export function tellLog({ log, logFormat }: LogTarget, level: Level, message: string): void {
   const record = formatRecord(logFormat, level, message, wallClockMs());
   if (log === undefined) {
-    note(record);
+    const kind = level === "error" ? "" : `${level}: `;
+    note(logFormat === "json" ? record : `mycontainer-runtime: ${kind}${message}`);
     return;
   }
   try {
