@@ -111,12 +111,13 @@ export class ContainerRoot implements Disposable {
   }
 
   #mount(step: FilesystemStep): void {
-    using mount = newMount(step);
-    using target = step.refuseLinks
+    const there = step.refuseLinks
       ? this.#plainDirectory(step.target)
-      : makeDirectoriesInRoot(this.#rootFd, step.target);
+      : openInRootIfThere(this.#rootFd, step.target, O_PATH | O_DIRECTORY);
+    using target = there ?? makeDirectoriesInRoot(this.#rootFd, step.target);
     if (step.type !== "proc") refuseInProc(target, step.target);
-    if (step.copyUp === true) copyUp(target.fd, mount.fd, step.target);
+    using mount = newMount(there === undefined ? step : withModeOf(there, step));
+    if (step.copyUp === true && there !== undefined) copyUp(there.fd, mount.fd, step.target);
     this.#attach(mount, target, step.target);
     if (step.propagation !== undefined) {
       const recursive = step.propagationRecursive === true;
@@ -339,6 +340,13 @@ function refuseFalseProc(mount: Handle, { source, target }: BindStep): void {
 function linkText(fd: number, about: string): string {
   const buffer = new Uint8Array(LINK_LIMIT_BYTES);
   return decode(buffer, 0, call("readlinkat", about, fd, "", buffer, buffer.length));
+}
+
+/** A tmpfs that is not told its mode has that of the directory which it covers, as with runc. */
+function withModeOf(directory: Handle, step: FilesystemStep): FilesystemStep {
+  if (step.type !== "tmpfs" || step.data.some((option) => option.startsWith("mode="))) return step;
+  const { mode } = statusOfFd(directory.fd, step.target);
+  return { ...step, data: [...step.data, `mode=${mode.toString(8)}`] };
 }
 
 function newEmptyDirectory(): Handle {
