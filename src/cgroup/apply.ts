@@ -31,13 +31,16 @@ import type { CgroupPlan, PlannedWrite } from "./plan.ts";
 const DIRECTORY_MODE = 0o755;
 const [ENOENT, EEXIST, EINVAL] = [2, 17, 22];
 
-/** Makes the cgroup with its limits. Nothing is left of it if that fails. Returns warnings about limits that nobody asked for. */
-export function createCgroup(plan: CgroupPlan): string[] {
+/**
+ * Makes the cgroup with its limits. Nothing is left of it if that fails. Returns warnings about limits that nobody asked for.
+ * One that is `adopted` was made for us, and has our process in it.
+ */
+export function createCgroup(plan: CgroupPlan, { adopted = false } = {}): string[] {
   const made: string[] = [];
   try {
     for (const { controllers, directory } of plan.directories) {
       if (makeCgroup(directory)) made.push(directory);
-      else refuseInUse(directory);
+      else if (!adopted) refuseInUse(directory);
       if (plan.layout !== "v2" && controllers.includes("cpuset")) {
         const mountpoint = directory.slice(0, -plan.path.length);
         for (const file of ["cpuset.cpus", "cpuset.mems"]) inherit(mountpoint, plan.path, file);
@@ -46,7 +49,7 @@ export function createCgroup(plan: CgroupPlan): string[] {
     const refusals = enableControllers(plan);
     const isNew = made.length === plan.directories.length;
     const writes = isNew ? plan.writes.filter(({ initial }) => initial !== true) : plan.writes;
-    return setLimits(plan, writes, refusals, isNew);
+    return setLimits(plan, writes, refusals, isNew || adopted);
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;

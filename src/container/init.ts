@@ -21,7 +21,7 @@ import { setTitle } from "../linux/title.ts";
 import { describeStep } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
-import { hear, type Order, send, tell } from "./channel.ts";
+import { hear, type Order, receive, send, tell } from "./channel.ts";
 import type { RunHooks } from "./hooks.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, type ProgramContext, reportFailure } from "./program.ts";
@@ -29,7 +29,14 @@ import { awaitStart } from "./start-gate.ts";
 
 /** Whether the host's side must do something for the first process before that can go on. */
 export function isPlaced(plan: Plan): boolean {
-  return plan.idMaps !== undefined;
+  return plan.idMaps !== undefined || plan.systemdUnit !== undefined;
+}
+
+/** What is bound and comes into being only with the first process: the cgroups of a unit that systemd makes. */
+export function lateBinds({ systemdUnit, cgroup, rootSteps }: Plan): BindStep[] {
+  if (systemdUnit === undefined || cgroup === undefined) return [];
+  const late = new Set(cgroup.directories.map(({ directory }) => directory));
+  return rootSteps.flatMap((step) => (step.do === "bind" && late.has(step.source) ? [step] : []));
 }
 
 /** Whether there are hooks for the moment when all is mounted and the root is not yet the container's. */
@@ -40,7 +47,7 @@ export function hasMountHooks({ hooks = {} }: Plan): boolean {
 /** What the host's side has opened for the first process, which may not be able to open it itself. */
 export interface InitHandles {
   readonly root: Handle;
-  readonly bindSources: ReadonlyMap<BindStep, Handle>;
+  readonly bindSources: Map<BindStep, Handle>;
   /** Of the cgroups of version 1, which a process enters by itself. */
   readonly cgroupJoins: readonly Handle[];
   readonly joins: readonly { readonly type: NamespaceType; readonly handle: Handle }[];
@@ -136,9 +143,19 @@ function lastStop(context: InitContext): Partial<ProgramContext> {
   };
 }
 
+/** Waits until the host's side has done what only it can; with that comes what it has opened meanwhile. */
+function awaitPlace(plan: Plan, handles: InitHandles, socketFd: number): void {
+  const received = receive<Order>(socketFd);
+  if (received?.message.say !== "placed") exit(1);
+  lateBinds(plan).forEach((step, index) => {
+    const source = received.fds[index];
+    if (source !== undefined) handles.bindSources.set(step, source);
+  });
+}
+
 function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): void {
   joinCgroup(handles.cgroupJoins);
-  if (isPlaced(plan)) awaitOrder(socketFd, "placed");
+  if (isPlaced(plan)) awaitPlace(plan, handles, socketFd);
   if (inUserNamespace(plan.namespaces)) {
     // Become the root of the user namespace; the groups of the host's root are not the container's.
     setGroups([]);

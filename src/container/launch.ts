@@ -2,7 +2,7 @@
  * The host's side of making a container: carries a plan out up to the moment when the user's program runs.
  * Everything that it makes is undone by container/destroy.ts, from what the state says, whether this comes to its end or not.
  */
-import { createCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
+import { addProcess, createCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { openBindSource } from "../isolation/bind-source.ts";
@@ -27,7 +27,7 @@ import { awaitReport, failureOf, type Listening, type Report, receive, send } fr
 import type { Emit } from "./events.ts";
 import { forkInside } from "./fork-inside.ts";
 import type { RunHooks } from "./hooks.ts";
-import { hasMountHooks, inStep, isPlaced, runInit } from "./init.ts";
+import { hasMountHooks, inStep, isPlaced, lateBinds, runInit } from "./init.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import type { InheritedSignals } from "./program.ts";
 
@@ -43,6 +43,8 @@ export interface LaunchOptions {
   /** What runs the plan's hooks, if it has any, and the state of the container that they are told. */
   readonly hooks?: { readonly run: RunHooks; readonly state: (pid: number) => string } | undefined;
   readonly uncommon?: Uncommon | undefined;
+  /** Has systemd put the first process into the cgroup of the plan's unit. */
+  readonly enterUnit?: ((pid: number) => void) | undefined;
   /** Where the container waits for its start; without one it starts at once. */
   readonly gate?: Handle | undefined;
   /** Takes the descriptor on which calls of the process are announced, by its number there. */
@@ -85,16 +87,17 @@ export function openRoot(root: RootSource, plan: Pick<Plan, "idMaps">): Handle {
 
 /** Opens what is bound into the container, from the host's point of view and with its rights. */
 function openBindSources(plan: Plan): Map<BindStep, Handle> {
+  const late = lateBinds(plan);
   const sources = new Map<BindStep, Handle>();
   for (const step of plan.rootSteps) {
-    if (step.do === "bind") sources.set(step, openBindSource(step, plan.idMaps));
+    if (step.do === "bind" && !late.includes(step)) sources.set(step, openBindSource(step, plan.idMaps));
   }
   return sources;
 }
 
 /** Makes the cgroup; undefined where the container can be without it, and has to. */
 function makeCgroup({ plan, emit }: LaunchOptions): CgroupPlan | undefined {
-  if (plan.cgroup === undefined) return undefined;
+  if (plan.cgroup === undefined || plan.systemdUnit !== undefined) return undefined;
   try {
     for (const text of createCgroup(plan.cgroup)) emit({ kind: "warning", text });
     return plan.cgroup;
@@ -167,8 +170,9 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
     warn: (text) => emit({ kind: "warning", text }),
     listener: (fd) => options.listener?.(child, fd),
   };
+  if (plan.systemdUnit !== undefined) enterUnit(options, child.pid);
   if (plan.idMaps !== undefined) writeIdMaps(child.pid, plan.idMaps);
-  if (isPlaced(plan)) send(socketFd, { say: "placed" });
+  if (isPlaced(plan)) sendPlace(plan, socketFd);
   // While the container's process makes its root, the network is made.
   const attached = whileItLives(socketFd, () => attach(options, child.pid));
   if (hooks !== undefined && hasMountHooks(plan)) {
@@ -193,6 +197,20 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   }
   awaitReport(socketFd, "end", listening);
   return terminal;
+}
+
+function sendPlace(plan: Plan, socketFd: number): void {
+  using stack = new DisposableStack();
+  const sources = lateBinds(plan).map((step) => stack.use(openBindSource(step, plan.idMaps)).fd);
+  send(socketFd, { say: "placed" }, sources);
+}
+
+/** systemd makes a unit's cgroup, with the process in it; what it does not know of limits and hierarchies is ours to add. */
+function enterUnit({ plan, emit, enterUnit }: LaunchOptions, pid: number): void {
+  if (plan.cgroup === undefined) return;
+  enterUnit?.(pid);
+  for (const text of createCgroup(plan.cgroup, { adopted: true })) emit({ kind: "warning", text });
+  if (plan.cgroup.layout !== "v2") addProcess(plan.cgroup, pid);
 }
 
 /** Runs what needs the new process. If that fails because the process has ended, what it said of its end is the error. */

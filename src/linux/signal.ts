@@ -101,6 +101,13 @@ export function blockExactly(signals: readonly number[]): Uint8Array {
   return before;
 }
 
+/** The signals that are blocked now. */
+export function currentMask(): Uint8Array {
+  const mask = new Uint8Array(SIGSET_BYTES);
+  call("rt_sigprocmask", "", SIG_SETMASK, null, mask, SIGSET_BYTES);
+  return mask;
+}
+
 export function restoreMask(mask: Uint8Array): void {
   call("rt_sigprocmask", "", SIG_SETMASK, mask, null, SIGSET_BYTES);
 }

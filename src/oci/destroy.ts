@@ -32,6 +32,7 @@ export async function destroy(
 ): Promise<void> {
   killInit(record);
   if (record.cgroupPath !== undefined) destroyCgroup(record.cgroupPath);
+  if (record.systemd !== undefined) (await import("./systemd-cgroup.ts")).stopSystemd(record.systemd);
   if (record.rdt !== undefined) (await import("../isolation/intel-rdt.ts")).removeRdtGroup(record.rdt);
   removeRecord(root, record.id);
 }

@@ -13,7 +13,7 @@ import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
 import { replaceFile, writeNewFile } from "../linux/hostpath.ts";
 import { type Child, geteuid } from "../linux/process.ts";
-import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
+import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bundle, readBundle } from "./bundle.ts";
 import { sendTerminal } from "./console-socket.ts";
@@ -57,7 +57,11 @@ export interface Made {
 export async function make(options: MakeOptions, globals: Globals): Promise<Made> {
   const id = checkId(options.id);
   const bundle = readBundle(options.bundle);
-  const plan = planBundle(bundle, id, globals, options);
+  const systemd =
+    globals.cgroups === "systemd"
+      ? (await import("./systemd-cgroup.ts")).systemdCgroup(bundle.spec, id, globals.rootless)
+      : undefined;
+  const plan = planBundle(bundle, id, globals, options, systemd);
   checkTerminal(plan, options);
   const filter = await filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
   const uncommon = await uncommonOf(bundle.spec, id);
@@ -67,8 +71,9 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   );
   const openGate = options.waits ? (await import("../container/start-gate.ts")).openGate : undefined;
   using lock = await claim(globals, id);
-  const record = { ...firstRecord(bundle, plan, id) };
-  const parts = { filter, uncommon, hooks: hooked, listener, lock, openGate };
+  const record: Ground["record"] = { ...firstRecord(bundle, plan, id) };
+  if (systemd !== undefined) record.systemd = { unit: systemd.unit, isUser: systemd.isUser };
+  const parts = { filter, uncommon, hooks: hooked, listener, lock, openGate, enterUnit: systemd?.enter };
   try {
     return { ...launchRecorded(options, globals, { bundle, plan, record, ...parts }), bundle, hooked };
   } catch (error) {
@@ -88,7 +93,7 @@ function checkTerminal({ process }: Plan, { consoleSocket, attached }: MakeOptio
 }
 
 /** What has been decided and loaded for a container that is to be made. */
-interface Ground extends Pick<LaunchOptions, "filter" | "uncommon" | "hooks" | "listener"> {
+interface Ground extends Pick<LaunchOptions, "filter" | "uncommon" | "hooks" | "listener" | "enterUnit"> {
   readonly bundle: Bundle;
   readonly plan: Plan;
   /** Kept up to date, for whoever must undo what has been done. */
@@ -105,7 +110,8 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   writeRecord(globals.root, record);
   for (const text of [...bundle.warnings, ...(plan.cgroup?.warnings ?? [])]) tellLog(globals, "warning", text);
   const signals = forwardableSignals();
-  const mask = blockExactly(signals);
+  // Who stays takes signals from a descriptor. Others end by them, and what they have begun is undone by the next command.
+  const mask = options.attached ? blockExactly(signals) : currentMask();
   using gate = ground.openGate?.(paths.gate);
   const complete = () => {
     record.complete = true;
@@ -128,6 +134,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
     diesWithSupervisor: options.attached,
     hooks: ground.hooks,
     uncommon,
+    enterUnit: ground.enterUnit,
     listener: ground.listener,
     born: (pid) => {
       const init = nameProcess(pid);

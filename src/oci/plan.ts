@@ -27,12 +27,18 @@ export function seccompOf(spec: Spec): SeccompChoice {
 }
 
 /** Plans the container of a bundle. Throws a Failure for what cannot be done here. */
-export function planBundle(bundle: Bundle, id: string, globals: Globals, flags: PlanFlags): Plan {
+export function planBundle(
+  bundle: Bundle,
+  id: string,
+  globals: Globals,
+  flags: PlanFlags,
+  systemd: { readonly path: string; readonly unit: string } | undefined,
+): Plan {
   const { spec, rootfs } = bundle;
   const namespaces = spec.linux?.namespaces ?? [];
   const own = (type: string) => namespaces.some((namespace) => namespace.type === type && !namespace.path);
   const has = (type: string) => namespaces.some((namespace) => namespace.type === type);
-  const cgroup = planOwnCgroup(spec, id, globals);
+  const cgroup = planOwnCgroup(spec, id, globals, systemd?.path);
   const inUserNamespace = runsInUserNamespace();
   const plan = planContainer(spec, {
     id,
@@ -48,6 +54,7 @@ export function planBundle(bundle: Bundle, id: string, globals: Globals, flags: 
   return {
     ...plan,
     noPivot: flags.noPivot,
+    ...(systemd === undefined ? {} : { systemdUnit: systemd.unit }),
     cgroupIsOptional: (globals.rootless || inUserNamespace) && !asksForLimits(spec),
     process: { ...plan.process, newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
@@ -60,9 +67,14 @@ function asksForLimits({ linux }: Spec): boolean {
   return Object.values(limits).some((limit) => Object.keys(limit ?? {}).length > 0);
 }
 
-function planOwnCgroup(spec: Spec, id: string, { cgroups }: Globals): CgroupPlan | undefined {
+function planOwnCgroup(
+  spec: Spec,
+  id: string,
+  { cgroups }: Globals,
+  systemdPath: string | undefined,
+): CgroupPlan | undefined {
   if (cgroups === "none") return undefined;
-  const path = resolveCgroupsPath(spec.linux?.cgroupsPath, id);
+  const path = systemdPath ?? resolveCgroupsPath(spec.linux?.cgroupsPath, id);
   return planCgroup(detectLayout(), path, spec.linux?.resources ?? {});
 }
 

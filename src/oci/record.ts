@@ -29,6 +29,7 @@ import { geteuid } from "../linux/process.ts";
 import { statusOfFd } from "../linux/status.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseConfig } from "../spec/parse-config.ts";
+import type { SystemdUnit } from "./systemd-cgroup.ts";
 
 /** runtime.md#state. */
 export type Status = "creating" | "created" | "running" | "paused" | "stopped";
@@ -50,7 +51,7 @@ export interface ContainerRecord {
   /** Below the root of each hierarchy; undefined without cgroups. */
   readonly cgroupPath?: string;
   /** The unit of systemd's that has the cgroup. */
-  readonly systemdUnit?: string;
+  readonly systemd?: SystemdUnit;
   readonly rdt?: RdtRecord;
 }
 

@@ -25,7 +25,7 @@ const FLAGS = {
   resources: text("r", "FILE", "The limits as JSON, as in config.json; - is standard input"),
 };
 
-export function run(argv: readonly string[], globals: Globals): number {
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("update", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = oneId("update", rest);
   const record = recordOf(globals.root, id);
@@ -40,6 +40,7 @@ export function run(argv: readonly string[], globals: Globals): number {
   refuseBelowUsage(record.cgroupPath, update);
   const plan = planUpdate(detectLayout(), record.cgroupPath, update, current);
   for (const warning of [...plan.warnings, ...updateCgroup(plan)]) tellLog(globals, "warning", warning);
+  if (record.systemd !== undefined) (await import("./systemd-cgroup.ts")).updateSystemd(record.systemd, update);
   const after: Spec = { ...spec, linux: { ...spec.linux, resources: mergeResources(current, update) } };
   replaceFile(pathsOf(globals.root, id).config, stringifyExact(after), { durable: false });
   return 0;

@@ -48,6 +48,8 @@ export interface Plan {
   readonly namespaces: NamespacePlan;
   readonly idMaps?: IdMaps;
   readonly cgroup?: CgroupPlan;
+  /** The unit of systemd's whose cgroup it is: then systemd makes it, with the first process in it. */
+  readonly systemdUnit?: string;
   /** Whether the container may be without it, where this user may not make one. */
   readonly cgroupIsOptional?: boolean;
   readonly network: NetworkPlan;

@@ -1,0 +1,146 @@
+/**
+ * Scopes: units of systemd's for processes that somebody else has made. org.freedesktop.systemd1(5).
+ */
+import { Failure } from "../failure.ts";
+import { environ } from "../linux/door.ts";
+import { type Address, type Connection, connectFirst, type Method, RefusedCall } from "./dbus-connection.ts";
+import type { Property, SystemdPlace } from "./systemd.ts";
+
+const SYSTEMD = "org.freedesktop.systemd1";
+const MANAGER_PATH = "/org/freedesktop/systemd1";
+const UNIT_EXISTS = `${SYSTEMD}.UnitExists`;
+const NO_SUCH_UNIT = `${SYSTEMD}.NoSuchUnit`;
+
+function manager(member: string, signature: string): Method {
+  return { destination: SYSTEMD, path: MANAGER_PATH, interface: `${SYSTEMD}.Manager`, member, signature };
+}
+
+function variable(name: string): string | undefined {
+  const prefix = `${name}=`;
+  return environ.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
+}
+
+/** Of the system's manager, or (`isUser`) of this user's own. */
+function addressesOf(isUser: boolean): Address[] {
+  if (!isUser) {
+    return [
+      { path: "/run/systemd/private", isBus: false },
+      { path: "/run/dbus/system_bus_socket", isBus: true },
+    ];
+  }
+  const runtimeDirectory = variable("XDG_RUNTIME_DIR");
+  const named = (variable("DBUS_SESSION_BUS_ADDRESS") ?? "").split(",")[0] ?? "";
+  return [
+    ...(runtimeDirectory ? [{ path: `${runtimeDirectory}/systemd/private`, isBus: false }] : []),
+    ...(named.startsWith("unix:path=") ? [{ path: named.slice("unix:path=".length), isBus: true }] : []),
+    ...(runtimeDirectory ? [{ path: `${runtimeDirectory}/bus`, isBus: true }] : []),
+  ];
+}
+
+/** Below which cgroup the manager has its units: empty for that of the system. */
+export function managerCgroup(isUser: boolean): string {
+  if (!isUser) return "";
+  using connection = connectFirst(addressesOf(true));
+  const [variant] = connection.call(
+    {
+      destination: SYSTEMD,
+      path: MANAGER_PATH,
+      interface: "org.freedesktop.DBus.Properties",
+      member: "Get",
+      signature: "ss",
+    },
+    `${SYSTEMD}.Manager`,
+    "ControlGroup",
+  );
+  const value = typeof variant === "object" && "value" in variant ? variant.value : "";
+  return typeof value === "string" && value !== "/" ? value : "";
+}
+
+export interface ScopeRequest {
+  readonly place: SystemdPlace;
+  readonly isUser: boolean;
+  readonly description: string;
+  /** Of what is not the same for all scopes. */
+  readonly properties: readonly Property[];
+}
+
+/** Has systemd put a process into a new scope, and waits until it has. Throws a Failure. */
+export function startScope({ place, isUser, description, properties }: ScopeRequest, pid: number): void {
+  using connection = connectFirst(addressesOf(isUser));
+  connection.call(manager("Subscribe", ""));
+  const isSlice = place.unit.endsWith(".slice");
+  const all: Property[] = [
+    { name: "Description", signature: "s", value: description },
+    isSlice
+      ? { name: "Wants", signature: "as", value: [place.slice] }
+      : { name: "Slice", signature: "s", value: place.slice },
+    ...(isSlice ? [] : [{ name: "Delegate", signature: "b", value: true }]),
+    ...(isSlice ? [] : [{ name: "PIDs", signature: "au", value: [pid] }]),
+    ...["CPUAccounting", "MemoryAccounting", "TasksAccounting", "IOAccounting"].map((name) => ({
+      name,
+      signature: "b",
+      value: true,
+    })),
+    { name: "DefaultDependencies", signature: "b", value: false },
+    ...properties,
+  ];
+  const start = () =>
+    connection.call(
+      manager("StartTransientUnit", "ssa(sv)a(sa(sv))"),
+      place.unit,
+      "replace",
+      all.map(({ name, signature, value }) => [name, { signature, value }]),
+      [],
+    );
+  const [job] = retryOnce(start, () => resetFailed(connection, place.unit));
+  const [, , , result] = connection.awaitSignal("JobRemoved", ([, path]) => path === job);
+  if (result !== "done") {
+    throw new Failure(`systemd could not start the unit ${place.unit}: ${String(result)}`, {
+      hint: `'systemctl status ${place.unit}' and its journal tell why`,
+    });
+  }
+}
+
+/** A unit of that name that has failed before is in the way until it is reset. */
+function retryOnce<T>(action: () => T, repair: () => void): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof RefusedCall) || error.errorName !== UNIT_EXISTS) throw error;
+    repair();
+    return action();
+  }
+}
+
+function resetFailed(connection: Connection, unit: string): void {
+  try {
+    connection.call(manager("ResetFailedUnit", "s"), unit);
+  } catch (error) {
+    if (!(error instanceof RefusedCall) || error.errorName !== NO_SUCH_UNIT) throw error;
+  }
+}
+
+/** Changes limits of a unit until it ends. */
+export function updateScope(unit: string, isUser: boolean, properties: readonly Property[]): void {
+  if (properties.length === 0) return;
+  using connection = connectFirst(addressesOf(isUser));
+  connection.call(
+    manager("SetUnitProperties", "sba(sv)"),
+    unit,
+    true,
+    properties.map(({ name, signature, value }) => [name, { signature, value }]),
+  );
+}
+
+/** Stops a unit and forgets how it ended; one that is gone is fine. */
+export function stopScope(unit: string, isUser: boolean): void {
+  using connection = connectFirst(addressesOf(isUser));
+  connection.call(manager("Subscribe", ""));
+  try {
+    const [job] = connection.call(manager("StopUnit", "ss"), unit, "replace");
+    connection.awaitSignal("JobRemoved", ([, path]) => path === job);
+  } catch (error) {
+    if (!(error instanceof RefusedCall) || error.errorName !== NO_SUCH_UNIT) throw error;
+  }
+  resetFailed(connection, unit);
+}
