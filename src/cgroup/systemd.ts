@@ -79,8 +79,8 @@ export function quotaPerSecond(quota: number | bigint, period: number): bigint {
 export function cpuMask(list: string): number[] {
   const mask: number[] = [];
   for (const range of list.split(",").filter((part) => part.trim() !== "")) {
-    const [first = "", last = first] = range.trim().split("-");
-    if (!/^\d{1,4}$/.test(first) || !/^\d{1,4}$/.test(last) || Number(last) < Number(first)) {
+    const [first = "", last = first, ...more] = range.trim().split("-");
+    if (more.length > 0 || !/^\d{1,4}$/.test(first) || !/^\d{1,4}$/.test(last) || Number(last) < Number(first)) {
       throw new Failure(`'${list}' is not a list of CPUs`);
     }
     for (let cpu = Number(first); cpu <= Number(last); cpu++) {
