@@ -53,7 +53,7 @@ const FIRST_OTHER_FD = 3;
 const O_CLOEXEC = 0o2000000;
 const X_OK = 1;
 const AT_EACCESS = 0x200;
-const [ENOENT, EACCES, ENOEXEC, ENOTDIR, ELOOP] = [2, 13, 8, 20, 40];
+const [EPERM, ENOENT, EACCES, ENOEXEC, ENOTDIR, ENOSYS, ELOOP] = [1, 2, 13, 8, 20, 38, 40];
 
 /** Becomes the program of the plan, or throws a Failure that says why not. */
 export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never {
@@ -74,10 +74,11 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const warn = (text: string) => tell(context.socketFd, { say: "warning", text });
   for (const warning of applyRlimits(plan.rlimits)) warn(warning);
   context.uncommon?.applyToProgram();
+  const entered = enterDirectory(plan.cwd, { again: true });
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
     warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
-  enterDirectory(plan.cwd);
+  if (!entered) enterDirectory(plan.cwd, { again: false });
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.
   prctl(PR.setPdeathsig, context.diesWithSupervisor ? SIG.KILL : 0);
@@ -143,12 +144,17 @@ function useTerminal(terminal: Handle, uid: number, gid: number): void {
   for (const fd of [0, 1, 2]) placeAt(terminal.fd, fd);
 }
 
-/** Enters the working directory, and makes sure that it lies inside the root (CVE-2024-21626). */
-function enterDirectory(path: string): void {
+/**
+ * Enters the working directory, and makes sure that it lies inside the root (CVE-2024-21626). The first attempt comes
+ * before the filter of system calls, which may not allow getcwd(2). `again`: there is a second, with the ids of the user,
+ * to whom alone it may be open; false is returned if it is needed.
+ */
+function enterDirectory(path: string, { again }: { again: boolean }): boolean {
   try {
     call("chdir", path, path);
   } catch (error) {
     if (!isErrno(error)) throw error;
+    if (again && error.code === "EACCES") return false;
     throw new Failure(`working directory '${path}': ${errnoText(error.code)}`, {
       hint: "name a directory of the image with --workdir",
       exitCode: error.code === "EACCES" ? EXIT.notExecutable : EXIT.notFound,
@@ -160,6 +166,7 @@ function enterDirectory(path: string): void {
   if (!decode(buffer, 0, length - 1).startsWith("/")) {
     throw new Failure(`working directory '${path}' is outside of the container: refused`);
   }
+  return true;
 }
 
 /** The file that the first argument means: as it is if it has a slash, else from PATH (execvp(3)). */
@@ -170,7 +177,7 @@ function findProgram(plan: ProcessPlan, context: ProgramContext): string {
   }
   // What cannot be executed at all is told now, and not when the container is started.
   if (name.includes("/")) {
-    const result = context.beforeProgram === undefined ? 0 : attempt("faccessat2", AT_FDCWD, name, X_OK, AT_EACCESS);
+    const result = context.beforeProgram === undefined ? 0 : mayExecute(name);
     if (result < 0) throw notExecuted(name, -result);
     if (context.beforeProgram !== undefined && !isFile(name)) throw notExecuted(name, EACCES);
     return name;
@@ -179,12 +186,19 @@ function findProgram(plan: ProcessPlan, context: ProgramContext): string {
   let refused = 0;
   for (const directory of path.split(":")) {
     const candidate = `${directory === "" ? "." : directory}/${name}`;
-    const result = attempt("faccessat2", AT_FDCWD, candidate, X_OK, AT_EACCESS);
+    const result = mayExecute(candidate);
     if (result === 0 && isFile(candidate)) return candidate;
     if (result === -EACCES) refused = EACCES;
   }
   throw notExecuted(name, refused === 0 ? ENOENT : refused);
 }
+
+/** 0 or -errno. The container's filter may be older than faccessat2(2); our real ids are the effective ones. */
+function mayExecute(path: string): number {
+  const result = attempt("faccessat2", AT_FDCWD, path, X_OK, AT_EACCESS);
+  return result === -EPERM || result === -ENOSYS ? attempt("faccessat", AT_FDCWD, path, X_OK) : result;
+}
+
 function isFile(path: string): boolean {
   const fd = attempt("openat", AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
   if (fd < 0) return false;

@@ -24,9 +24,13 @@ FILENAME == ARGV[1] { reasons[$1] = $2; next }
     fail[suite]++
   }
   print line
+  fflush()
   next
 }
-{ print }
+{
+  print
+  fflush()
+}
 END {
   print "1.." number
   for (suite in suites) {
