@@ -50,6 +50,8 @@ export interface ProgramContext {
 const DEFAULT_UMASK = 0o022;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const FIRST_OTHER_FD = 3;
+/** Of what a failure says: a name in it may be of any length, and is to fit into a packet. */
+const MESSAGE_LIMIT_CHARACTERS = 4096;
 const O_CLOEXEC = 0o2000000;
 const X_OK = 1;
 const AT_EACCESS = 0x200;
@@ -97,7 +99,8 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
 export function reportFailure(socketFd: number | undefined, error: unknown): never {
   const failure =
     error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
-  const { message, exitCode, hint, program } = failure;
+  const { exitCode, hint, program } = failure;
+  const message = failure.message.slice(0, MESSAGE_LIMIT_CHARACTERS);
   if (socketFd !== undefined) tell(socketFd, { say: "failed", message, exitCode, hint, program });
   exit(exitCode);
 }

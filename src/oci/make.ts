@@ -2,6 +2,7 @@
  * Makes the container of a bundle: what `create` and `run` have in common.
  */
 
+import { CgroupInUse, refuseCgroupInUse } from "../cgroup/apply.ts";
 import type { HookState } from "../container/hook-state.ts";
 import { type LaunchOptions, launch } from "../container/launch.ts";
 import { nameProcess } from "../container/state.ts";
@@ -66,12 +67,15 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
     stateOf(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
   );
   const openGate = options.waits ? (await import("../container/start-gate.ts")).openGate : undefined;
+  if (plan.cgroup !== undefined) refuseCgroupInUse(plan.cgroup);
   using lock = await claim(globals, id);
   const record = { ...firstRecord(bundle, plan, id) };
   const parts = { filter, uncommon, hooks: hooked, listener, lock, openGate };
   try {
     return { ...launchRecorded(options, globals, { bundle, plan, record, ...parts }), bundle, hooked };
   } catch (error) {
+    // Somebody has taken the cgroup since it was looked at: it is not ours to be emptied.
+    if (error instanceof CgroupInUse) delete record.cgroupPath;
     await destroy(globals, record);
     hooked?.run("poststop", plan.hooks?.poststop ?? [], stateText(bundle.spec, record, "stopped", 0));
     throw error;
