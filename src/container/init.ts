@@ -22,7 +22,7 @@ import { describeStep } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { hear, type Order, send, tell } from "./channel.ts";
-import type { RunHooks } from "./hooks.ts";
+import type { ContainerHooks } from "./hooks.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, type ProgramContext, reportFailure } from "./program.ts";
 import { awaitStart } from "./start-gate.ts";
@@ -58,7 +58,7 @@ export interface InitContext {
   readonly preservedFds: number;
   readonly uncommon?: Uncommon | undefined;
   /** Where the plan has hooks. */
-  readonly runHooks?: RunHooks | undefined;
+  readonly hooks?: ContainerHooks | undefined;
   /** Where it waits to be started, if that is not to be at once. */
   readonly gate?: Handle | undefined;
 }
@@ -110,24 +110,24 @@ function lastStop(context: InitContext): Partial<ProgramContext> {
   const { gate, socketFd, plan } = context;
   const hooks = plan.hooks?.startContainer ?? [];
   if (gate === undefined && hooks.length === 0) return {};
-  const runHooks = (state: string) => context.runHooks?.("startContainer", hooks, state);
+  const runHooks = (pid: number) => context.hooks?.run("startContainer", hooks, context.hooks.state("created", pid));
   return {
     keptFds: gate === undefined ? [] : [gate.fd],
     beforeProgram: () => {
       tell(socketFd, { say: "ready" });
       const order = hear(socketFd);
       if (order?.say === "start") {
-        runHooks(order.state);
+        runHooks(order.pid);
         return { socketFd };
       }
       if (order?.say !== "keep" || gate === undefined) exit(1);
       // From here on nobody is there but the engine above, which watches over its containers.
       prctl(PR.setPdeathsig, 0);
       attempt("close", socketFd);
-      const { state, channel } = awaitStart(gate);
+      const { pid, channel } = awaitStart(gate);
       gate.close();
       try {
-        runHooks(state);
+        runHooks(pid);
       } catch (error) {
         reportFailure(channel?.fd, error);
       }
@@ -155,7 +155,7 @@ function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): vo
   }
 }
 
-function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: ContainerRoot): void {
+function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: ContainerRoot): void {
   call("umask", "", 0);
   // No mount that is made here may reach the host: before the first one is made.
   mount("none", "/", null, MS.rec | MS.private);
@@ -168,8 +168,8 @@ function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: Cont
   for (const step of plan.rootSteps) inStep(describeStep(step), () => root.apply(step));
   if (hasMountHooks(plan)) {
     tell(socketFd, { say: "mounted" });
-    const { state } = awaitOrder(socketFd, "hooked");
-    runHooks?.("createContainer", plan.hooks?.createContainer ?? [], state);
+    const { pid } = awaitOrder(socketFd, "hooked");
+    hooks?.run("createContainer", plan.hooks?.createContainer ?? [], hooks.state("creating", pid));
   }
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
   const { oomScoreAdj } = plan.process;

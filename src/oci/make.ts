@@ -4,6 +4,7 @@
 
 import { CgroupInUse, refuseCgroupInUse } from "../cgroup/apply.ts";
 import type { HookState } from "../container/hook-state.ts";
+import type { ContainerHooks } from "../container/hooks.ts";
 import { type LaunchOptions, launch } from "../container/launch.ts";
 import { nameProcess } from "../container/state.ts";
 import { uncommonOf } from "../container/uncommon.ts";
@@ -20,7 +21,7 @@ import { type Bundle, readBundle } from "./bundle.ts";
 import { sendTerminal } from "./console-socket.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
-import { type Hooked, hooksOf, stateOf, stateText } from "./hooked.ts";
+import { hooksOf, stateOf, stateText } from "./hooked.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
@@ -48,7 +49,7 @@ export interface Made {
   readonly child: Child;
   /** The terminal's master, if nobody else has been given it. */
   readonly terminal: Handle | undefined;
-  readonly hooked: Hooked | undefined;
+  readonly hooked: ContainerHooks | undefined;
   /** The mask of signals before. */
   readonly mask: Uint8Array;
   readonly signals: readonly number[];

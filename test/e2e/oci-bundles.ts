@@ -2,8 +2,20 @@
  * Bundles, and the OCI face that makes containers of them. State, bundles and output of a test file lie in one directory.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  read as readFrom,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -175,4 +187,26 @@ export async function withPeer(
 export function statusOf(pid: number, name: string): string {
   const text = readFileSync(`/proc/${pid}/status`, "utf8");
   return new RegExp(`^${name}:\\s*(.*)$`, "m").exec(text)?.[1] ?? "";
+}
+
+/** A named pipe, by which a program of a test (a hook) is met. Both ends are open, so that neither waits for the other. */
+export type Pipe = { path: string; read(): Promise<string>; write(): void; close(): void };
+
+export function openPipe(runtime: Runtime): Pipe {
+  const path = join(mkdtempSync(join(runtime.directory, "pipe-")), "pipe");
+  execFileSync("mkfifo", [path]);
+  const fd = openSync(path, constants.O_RDWR);
+  const buffer = Buffer.alloc(4096);
+  return {
+    path,
+    read: () =>
+      new Promise((resolve, reject) => {
+        readFrom(fd, buffer, 0, buffer.length, null, (error, length) => {
+          if (error === null) resolve(buffer.toString("utf8", 0, length));
+          else reject(error);
+        });
+      }),
+    write: () => void writeSync(fd, "go\n"),
+    close: () => closeSync(fd),
+  };
 }
