@@ -71,18 +71,18 @@ function receiveStart(gateFd: number): StartOrder {
  * program runs. Undefined if somebody else has started it.
  */
 export function passGate(path: string, pid: number): Handle | undefined {
-  let gate: Handle;
   try {
-    gate = connectTo(path, SOCK.datagram);
+    using gate = connectTo(path, SOCK.datagram);
+    if (!removeFile(path)) return undefined;
+    const [ours, theirs] = socketPair();
+    using _theirs = theirs;
+    send(gate.fd, { say: "start", pid }, [theirs.fd]);
+    return ours;
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
-    if (isErrno(error, "ECONNREFUSED")) throw new Failure("the container's first process does not wait any more");
+    // Nobody has it open any more.
+    if (isErrno(error, "ECONNREFUSED"))
+      throw new Failure("cannot start a container that has stopped", { cause: error });
     throw error;
   }
-  using _gate = gate;
-  if (!removeFile(path)) return undefined;
-  const [ours, theirs] = socketPair();
-  send(gate.fd, { say: "start", pid }, [theirs.fd]);
-  theirs.close();
-  return ours;
 }

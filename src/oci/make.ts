@@ -68,14 +68,13 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
     stateOf(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
   );
   const openGate = options.waits ? (await import("../container/start-gate.ts")).openGate : undefined;
-  if (plan.cgroup !== undefined) refuseCgroupInUse(plan.cgroup);
   using lock = await claim(globals, id);
   const record = { ...firstRecord(bundle, plan, id) };
   const parts = { filter, uncommon, hooks: hooked, listener, lock, openGate };
   try {
     return { ...launchRecorded(options, globals, { bundle, plan, record, ...parts }), bundle, hooked };
   } catch (error) {
-    // Somebody has taken the cgroup since it was looked at: it is not ours to be emptied.
+    // It is not ours to be emptied.
     if (error instanceof CgroupInUse) delete record.cgroupPath;
     await destroy(globals, record);
     hooked?.run("poststop", plan.hooks?.poststop ?? [], stateText(bundle.spec, record, "stopped", 0));
@@ -106,6 +105,7 @@ interface Ground extends Pick<LaunchOptions, "filter" | "uncommon" | "hooks" | "
 function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground): Omit<Made, "bundle" | "hooked"> {
   const { bundle, plan, record, uncommon } = ground;
   const paths = pathsOf(globals.root, record.id);
+  if (plan.cgroup !== undefined) refuseCgroupInUse(plan.cgroup);
   writeNewFile(paths.config, bundle.config);
   writeRecord(globals.root, record);
   for (const text of [...bundle.warnings, ...(plan.cgroup?.warnings ?? [])]) tellLog(globals, "warning", text);

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Change,
+  cgroupsPathOf,
   makeBundle,
   namespaces,
   oci,
@@ -106,12 +107,12 @@ for (const cgroupsPath of [
 }
 
 oci("the cgroup of a running container, or one above it, is refused, and its processes live on", async (runtime) => {
-  await startSleeper(runtime, "victim", { linux: { cgroupsPath: "/mycontainer-attacked/below/victim" } });
+  await startSleeper(runtime, "victim", { linux: { cgroupsPath: cgroupsPathOf("attacked/below/victim") } });
   const { pid } = await stateOf(runtime, "victim");
   for (const cgroupsPath of [
-    "/mycontainer-attacked/below/victim",
-    "/mycontainer-attacked/below",
-    "/mycontainer-attacked",
+    cgroupsPathOf("attacked/below/victim"),
+    cgroupsPathOf("attacked/below"),
+    cgroupsPathOf("attacked"),
   ]) {
     await refuses(runtime, { linux: { cgroupsPath } }, /has processes in it/);
     assert.equal((await stateOf(runtime, "victim")).status, "running", cgroupsPath);
