@@ -1,7 +1,7 @@
 /** Attacks on the OCI face by ids, cgroup paths, users and maps of ids: docs/security.md: R11, R15, R16. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type Change,
   cgroupsPathOf,
@@ -107,13 +107,10 @@ for (const cgroupsPath of [
 }
 
 oci("the cgroup of a running container, or one above it, is refused, and its processes live on", async (runtime) => {
-  await startSleeper(runtime, "victim", { linux: { cgroupsPath: cgroupsPathOf("attacked/below/victim") } });
+  await startSleeper(runtime, "victim", { linux: { cgroupsPath: cgroupsPathOf("victim") } });
   const { pid } = await stateOf(runtime, "victim");
-  for (const cgroupsPath of [
-    cgroupsPathOf("attacked/below/victim"),
-    cgroupsPathOf("attacked/below"),
-    cgroupsPathOf("attacked"),
-  ]) {
+  const own = cgroupsPathOf("victim");
+  for (const cgroupsPath of [own, dirname(own)]) {
     await refuses(runtime, { linux: { cgroupsPath } }, /has processes in it/);
     assert.equal((await stateOf(runtime, "victim")).status, "running", cgroupsPath);
     assert.equal((await stateOf(runtime, "victim")).pid, pid);
