@@ -12,6 +12,7 @@ import { flagOf, inUserNamespace } from "../isolation/namespaces.ts";
 import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
+import { utf8 } from "../linux/door.ts";
 import { attempt, call } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { ATTR, MS, mount } from "../linux/mount.ts";
@@ -186,6 +187,11 @@ function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: Contain
   inStep("making the root file system the root", () => pivotTo(handles.root.fd));
   const { final } = plan.rootPropagation;
   if (final !== undefined) mount("none", "/", null, final);
-  if (plan.hostname !== undefined) call("sethostname", plan.hostname, plan.hostname, plan.hostname.length);
-  if (plan.domainname !== undefined) call("setdomainname", plan.domainname, plan.domainname, plan.domainname.length);
+  if (plan.hostname !== undefined) setName("sethostname", plan.hostname);
+  if (plan.domainname !== undefined) setName("setdomainname", plan.domainname);
+}
+
+function setName(kind: "sethostname" | "setdomainname", name: string): void {
+  const bytes = utf8(name);
+  call(kind, name, bytes, bytes.length);
 }

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -79,7 +80,7 @@ export function writeBundle(runtime: Pick<Runtime, "directory">, config: unknown
 }
 
 /** Where the cgroups of this file's containers are: others on the machine have theirs. */
-const CGROUPS = `/mycontainer-oci-${process.pid}`;
+const CGROUPS = `/mycontainer-oci-${randomBytes(4).toString("hex")}`;
 let bundles = 0;
 
 /** A path for a cgroup that no other bundle has. */
@@ -147,7 +148,12 @@ export function sharedRuntime(): Runtime {
   if (shared !== undefined) return shared;
   const runtime = openRuntime();
   shared = runtime;
-  process.once("exit", () => rmSync(runtime.directory, { recursive: true, force: true }));
+  process.once("exit", () => {
+    rmSync(runtime.directory, { recursive: true, force: true });
+    // Above the containers' cgroups, one a hierarchy.
+    const named = ["/sys/fs/cgroup", "-maxdepth", "6", "-type", "d", "-name", CGROUPS.slice(1)];
+    spawnSync("find", [...named, "-prune", "-exec", "rmdir", "{}", ";"], { stdio: "ignore" });
+  });
   return runtime;
 }
 
