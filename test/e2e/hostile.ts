@@ -26,6 +26,7 @@ const APPLETS = [
   "sh",
   "sleep",
   "stat",
+  "tr",
   "true",
   "wc",
 ];

@@ -15,6 +15,36 @@ const SAMPLE_POINTS = 14;
 const FINDINGS_SHOWN = 20;
 const SWEEP_TIMEOUT_MS = FULL || ERRORS ? 7_200_000 : 120_000;
 
+/** A program that ends with this status if it is confined by less than its bundle says. */
+const LESS = 77;
+const CONFINED = {
+  process: {
+    user: { uid: 0, gid: 0, umask: 0o027, additionalGids: [7] },
+    rlimits: [{ type: "RLIMIT_NOFILE", soft: 100, hard: 200 }],
+    oomScoreAdj: 321,
+  },
+  linux: {
+    seccomp: {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["sethostname", "umount2"], action: "SCMP_ACT_ERRNO", errnoRet: 1 }],
+    },
+    maskedPaths: ["/proc/keys", "/proc/acpi"],
+    readonlyPaths: ["/proc/sys"],
+    sysctl: { "net.ipv4.ip_default_ttl": "77" },
+  },
+};
+const CHECK = `
+  field() { grep "^$1:" /proc/self/status | tr -d "\t "; }
+  test "$(field CapEff)" = CapEff:00000000080000e3 -a "$(field CapBnd)" = CapBnd:00000000080000e3 \
+    -a "$(field CapInh)" = CapInh:0000000000000000 -a "$(field NoNewPrivs)" = NoNewPrivs:1 -a "$(field Seccomp)" = Seccomp:2 \
+    -a "$(field Groups)" = Groups:7 -a "$(umask)" = 0027 -a "$(ulimit -n)" = 100 -a "$(ulimit -Hn)" = 200 || exit ${LESS}
+  test -z "$(cat /proc/keys)" -a -z "$(ls /proc/acpi)" -a -z "$(ls / | grep home)" || exit ${LESS}
+  (echo 1 >/proc/sys/kernel/shmmni) 2>/dev/null && exit ${LESS}
+  test "$(cat /proc/sys/net/ipv4/ip_default_ttl)" = 77 -a "$(readlink /proc/self/fd/3)" = "" || exit ${LESS}
+  true`;
+/** Exec adds no OOM score: crun and runc do not either. */
+const CHECK_FIRST = `test "$(cat /proc/self/oom_score_adj)" = 321 || exit ${LESS}; ${CHECK}`;
+
 const ID = "swept";
 const DELETE = ["delete", "--force", ID];
 
@@ -28,7 +58,7 @@ function commandsOf(bundle: string, short: string): Record<string, Commands> {
     create: { command: create },
     start: { before: [create], command: start },
     run: { command: ["run", "--bundle", short, ID] },
-    exec: { before: [create, start], command: ["exec", ID, "/bin/true"] },
+    exec: { before: [create, start], command: ["exec", ID, "/bin/sh", "-c", CHECK] },
     "detached exec": { before: [create, start], command: ["exec", "--detach", ID, "/bin/sleep", "1000"] },
     kill: { before: [create, start], command: ["kill", ID, "KILL"] },
     delete: { before: [create, start], command: DELETE },
@@ -45,10 +75,9 @@ function sweptBy(runtime: Runtime): Swept {
 }
 
 function bundlesOf(runtime: Runtime): { bundle: string; short: string } {
-  const change = { linux: { seccomp: { defaultAction: "SCMP_ACT_ALLOW" }, maskedPaths: ["/proc/keys"] } };
   return {
-    bundle: makeBundle(runtime, ["/bin/sleep", "1000"], change),
-    short: makeBundle(runtime, ["/bin/true"], change),
+    bundle: makeBundle(runtime, ["/bin/sleep", "1000"], CONFINED),
+    short: makeBundle(runtime, ["/bin/sh", "-c", CHECK_FIRST], CONFINED),
   };
 }
 
@@ -63,6 +92,7 @@ function sweepTest(title: string, name: string, sweep: Pick<Sweep, "process" | "
     const { points, total, findings } = await runSweep(sweptBy(runtime), {
       ...sweep,
       ...commands,
+      exitNever: LESS,
       ...(all ? {} : { pointsMost: SAMPLE_POINTS }),
       next: [DELETE, create, DELETE],
       leaving: [create],
@@ -95,3 +125,17 @@ if (ERRORS) {
     }
   }
 }
+
+test("the program of the sweep sees that it is confined, and would tell if it were not", async () => {
+  const runtime = sharedRuntime();
+  const { bundle, short } = bundlesOf(runtime);
+  const first = await runtime.call(["run", "--bundle", short, ID]);
+  assert.equal(first.status, 0, first.stderr + first.stdout);
+  await runtime.must(["create", "--bundle", bundle, ID]);
+  await runtime.must(["start", ID]);
+  const second = await runtime.call(["exec", ID, "/bin/sh", "-c", CHECK]);
+  assert.equal(second.status, 0, second.stderr + second.stdout);
+  const less = await runtime.call(["exec", "--cap", "CAP_SYS_TIME", ID, "/bin/sh", "-c", CHECK]);
+  assert.equal(less.status, LESS);
+  await removeAll(runtime);
+});

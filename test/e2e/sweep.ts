@@ -47,6 +47,8 @@ export type Sweep = {
   at: "entry" | "exit";
   /** What happens at the point: all processes are killed, only the one whose call it is, or the call fails with an errno. */
   act: { kill: "all" | "one" } | { inject: number };
+  /** An exit status that the command must not have: its program saw that it was not confined. */
+  exitNever?: number;
   /** At most so many points, evenly spread; undefined for every one. */
   pointsMost?: number;
   /** Commands after which nothing may be left, and which have to succeed. */
@@ -95,6 +97,8 @@ async function trace(engine: Swept, program: string, sweep: Sweep, nth: number):
 /** What is wrong with the end of the command itself. */
 function problemsOf(sweep: Sweep, report: Report): string[] {
   const problems = report.timeout ? [`hung for ${COMMAND_TIMEOUT_SECONDS} s`] : [];
+  if (sweep.exitNever !== undefined && report.exit === sweep.exitNever)
+    problems.push("ran with less than was asked for");
   if ("inject" in sweep.act && report.signal !== 0) problems.push(`ended by signal ${report.signal}`);
   return problems;
 }
