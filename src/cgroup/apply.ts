@@ -40,7 +40,7 @@ export function createCgroup(plan: CgroupPlan, { adopted = false } = {}): string
   try {
     for (const { controllers, directory } of plan.directories) {
       if (makeCgroup(directory)) made.push(directory);
-      else if (!adopted) refuseInUse(directory);
+      else if (!adopted) refuseInUse([directory]);
       if (plan.layout !== "v2" && controllers.includes("cpuset")) {
         const mountpoint = directory.slice(0, -plan.path.length);
         for (const file of ["cpuset.cpus", "cpuset.mems"]) inherit(mountpoint, plan.path, file);
@@ -73,10 +73,20 @@ function makeCgroup(directory: string): boolean {
   }
 }
 
-/** A cgroup may have been prepared for us; one with processes is somebody else's. */
-function refuseInUse(directory: string): void {
-  if (readText(`${directory}/cgroup.procs`) === "") return;
-  throw new Failure(`the cgroup ${directory} has processes in it`, { hint: "choose another 'cgroupsPath'" });
+/** The cgroup is somebody else's: whoever undoes what was done for a container leaves it alone. */
+export class CgroupInUse extends Failure {}
+
+/**
+ * A cgroup may have been prepared for us; one with processes, in it or below, is somebody else's. To be called before it is on
+ * record as a container's own, to be emptied and removed with that. Throws a CgroupInUse.
+ */
+export function refuseCgroupInUse(plan: CgroupPlan): void {
+  refuseInUse(plan.directories.map(({ directory }) => directory));
+}
+
+function refuseInUse(directories: readonly string[]): void {
+  if (membersOf(directories).size === 0) return;
+  throw new CgroupInUse(`the cgroup ${directories[0]} has processes in it`, { hint: "choose another 'cgroupsPath'" });
 }
 
 function removeQuietly(directory: string): void {

@@ -11,14 +11,14 @@ import { receiveMessage, sendMessage } from "../linux/socket.ts";
 export type Order =
   /** Its user ids are mapped, and it is in its cgroup. */
   | { readonly say: "placed" }
-  /** The host's hooks have run; with the state for those that run in the container. */
-  | { readonly say: "hooked"; readonly state: string }
+  /** The host's hooks have run; with what the first process is called there, which those in the container are told. */
+  | { readonly say: "hooked"; readonly pid: number }
   /** All that is outside is done: become the user's program. */
   | { readonly say: "go" }
   /** It is on record: go on without the process that made it, and wait to be started. */
   | { readonly say: "keep" }
-  /** From whoever starts a container that was kept; with the state for its hooks. */
-  | { readonly say: "start"; readonly state: string };
+  /** From whoever starts a container that was kept; with what the first process is called on the host. */
+  | { readonly say: "start"; readonly pid: number };
 
 /** From the first process. */
 export type Report =

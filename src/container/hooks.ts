@@ -13,6 +13,7 @@ import { pipe } from "../linux/io.ts";
 import { type Child, type Ending, execve, exit, fork, kill, sendSignal, setsid, waitFor } from "../linux/process.ts";
 import { ignoreSignal, resetDispositions, restoreDisposition, restoreMask, SIG, signalName } from "../linux/signal.ts";
 import type { Hook, HookKind } from "../spec/config.ts";
+import type { HookState } from "./hook-state.ts";
 
 /** Of each of a hook's streams, this much is kept; the rest is read and dropped. */
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
@@ -62,6 +63,12 @@ export function runHooks(
 
 /** Hooks run by whoever makes a container, which knows what is done about failures. */
 export type RunHooks = (kind: HookKind, hooks: readonly Hook[], stateJson: string) => void;
+
+/** A container's hooks: what runs them, and the state of the container that they are told, by what its first process is called. */
+export interface ContainerHooks {
+  readonly run: RunHooks;
+  readonly state: (status: HookState["status"], pid: number) => string;
+}
 
 /** Which failures are an operation's, by the specification: runtime.md#lifecycle. */
 export function failureOfHooks(kind: HookKind): HookOptions["onFailure"] {

@@ -12,6 +12,7 @@ import { flagOf, inUserNamespace } from "../isolation/namespaces.ts";
 import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
+import { utf8 } from "../linux/door.ts";
 import { attempt, call } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { ATTR, MS, mount } from "../linux/mount.ts";
@@ -22,7 +23,7 @@ import { describeStep } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { hear, type Order, receive, send, tell } from "./channel.ts";
-import type { RunHooks } from "./hooks.ts";
+import type { ContainerHooks } from "./hooks.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, type ProgramContext, reportFailure } from "./program.ts";
 import { awaitStart } from "./start-gate.ts";
@@ -65,7 +66,7 @@ export interface InitContext {
   readonly preservedFds: number;
   readonly uncommon?: Uncommon | undefined;
   /** Where the plan has hooks. */
-  readonly runHooks?: RunHooks | undefined;
+  readonly hooks?: ContainerHooks | undefined;
   /** Where it waits to be started, if that is not to be at once. */
   readonly gate?: Handle | undefined;
 }
@@ -117,24 +118,24 @@ function lastStop(context: InitContext): Partial<ProgramContext> {
   const { gate, socketFd, plan } = context;
   const hooks = plan.hooks?.startContainer ?? [];
   if (gate === undefined && hooks.length === 0) return {};
-  const runHooks = (state: string) => context.runHooks?.("startContainer", hooks, state);
+  const runHooks = (pid: number) => context.hooks?.run("startContainer", hooks, context.hooks.state("created", pid));
   return {
     keptFds: gate === undefined ? [] : [gate.fd],
     beforeProgram: () => {
       tell(socketFd, { say: "ready" });
       const order = hear(socketFd);
       if (order?.say === "start") {
-        runHooks(order.state);
+        runHooks(order.pid);
         return { socketFd };
       }
       if (order?.say !== "keep" || gate === undefined) exit(1);
       // From here on nobody is there but the engine above, which watches over its containers.
       prctl(PR.setPdeathsig, 0);
       attempt("close", socketFd);
-      const { state, channel } = awaitStart(gate);
+      const { pid, channel } = awaitStart(gate);
       gate.close();
       try {
-        runHooks(state);
+        runHooks(pid);
       } catch (error) {
         reportFailure(channel?.fd, error);
       }
@@ -172,7 +173,7 @@ function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): vo
   }
 }
 
-function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: ContainerRoot): void {
+function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: ContainerRoot): void {
   call("umask", "", 0);
   // No mount that is made here may reach the host: before the first one is made.
   mount("none", "/", null, MS.rec | MS.private);
@@ -185,8 +186,8 @@ function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: Cont
   for (const step of plan.rootSteps) inStep(describeStep(step), () => root.apply(step));
   if (hasMountHooks(plan)) {
     tell(socketFd, { say: "mounted" });
-    const { state } = awaitOrder(socketFd, "hooked");
-    runHooks?.("createContainer", plan.hooks?.createContainer ?? [], state);
+    const { pid } = awaitOrder(socketFd, "hooked");
+    hooks?.run("createContainer", plan.hooks?.createContainer ?? [], hooks.state("creating", pid));
   }
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
   const { oomScoreAdj } = plan.process;
@@ -203,6 +204,11 @@ function makeRoot({ plan, handles, socketFd, runHooks }: InitContext, root: Cont
   inStep("making the root file system the root", () => pivotTo(handles.root.fd));
   const { final } = plan.rootPropagation;
   if (final !== undefined) mount("none", "/", null, final);
-  if (plan.hostname !== undefined) call("sethostname", plan.hostname, plan.hostname, plan.hostname.length);
-  if (plan.domainname !== undefined) call("setdomainname", plan.domainname, plan.domainname, plan.domainname.length);
+  if (plan.hostname !== undefined) setName("sethostname", plan.hostname);
+  if (plan.domainname !== undefined) setName("setdomainname", plan.domainname);
+}
+
+function setName(kind: "sethostname" | "setdomainname", name: string): void {
+  const bytes = utf8(name);
+  call(kind, name, bytes, bytes.length);
 }

@@ -26,7 +26,7 @@ import type { Plan, RootSource } from "../plan/plan.ts";
 import { awaitReport, failureOf, type Listening, type Report, receive, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
 import { forkInside } from "./fork-inside.ts";
-import type { RunHooks } from "./hooks.ts";
+import type { ContainerHooks } from "./hooks.ts";
 import { hasMountHooks, inStep, isPlaced, lateBinds, runInit } from "./init.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import type { InheritedSignals } from "./program.ts";
@@ -41,7 +41,7 @@ export interface LaunchOptions {
   /** The mask of signals that the program is to start with. */
   readonly signals: InheritedSignals;
   /** What runs the plan's hooks, if it has any, and the state of the container that they are told. */
-  readonly hooks?: { readonly run: RunHooks; readonly state: (pid: number) => string } | undefined;
+  readonly hooks?: ContainerHooks | undefined;
   readonly uncommon?: Uncommon | undefined;
   /** Has systemd put the first process into the cgroup of the plan's unit. */
   readonly enterUnit?: ((pid: number) => void) | undefined;
@@ -146,7 +146,7 @@ export function launch(options: LaunchOptions, root: Handle = openRoot(options.p
       filter: options.filter,
       diesWithSupervisor: options.diesWithSupervisor !== false,
       preservedFds: options.preservedFds ?? 0,
-      runHooks: options.hooks?.run,
+      hooks: options.hooks,
       uncommon: options.uncommon,
       gate: options.gate,
     });
@@ -177,10 +177,10 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   const attached = whileItLives(socketFd, () => attach(options, child.pid));
   if (hooks !== undefined && hasMountHooks(plan)) {
     awaitReport(socketFd, "mounted", listening);
-    const state = hooks.state(child.pid);
+    const state = hooks.state("creating", child.pid);
     hooks.run("prestart", plan.hooks?.prestart ?? [], state);
     hooks.run("createRuntime", plan.hooks?.createRuntime ?? [], state);
-    send(socketFd, { say: "hooked", state });
+    send(socketFd, { say: "hooked", pid: child.pid });
   }
   const terminal = awaitReport(socketFd, "rooted", listening)?.fds[0];
   options.rooted(attached, terminal);
@@ -193,7 +193,7 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   }
   if (hooks !== undefined && (plan.hooks?.startContainer ?? []).length > 0) {
     awaitReport(socketFd, "ready", listening);
-    send(socketFd, { say: "start", state: hooks.state(child.pid) });
+    send(socketFd, { say: "start", pid: child.pid });
   }
   awaitReport(socketFd, "end", listening);
   return terminal;

@@ -50,6 +50,8 @@ export interface ProgramContext {
 const DEFAULT_UMASK = 0o022;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const FIRST_OTHER_FD = 3;
+/** Of what a failure says: a name in it may be of any length, and is to fit into a packet. */
+const MESSAGE_LIMIT_CHARACTERS = 2048;
 const O_CLOEXEC = 0o2000000;
 const X_OK = 1;
 const AT_EACCESS = 0x200;
@@ -98,9 +100,16 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
 export function reportFailure(socketFd: number | undefined, error: unknown): never {
   const failure =
     error instanceof Failure ? error : new Failure(error instanceof Error ? error.message : String(error));
-  const { message, exitCode, hint, program } = failure;
+  const { exitCode, hint, program } = failure;
+  const message = shortened(failure.message);
   if (socketFd !== undefined) tell(socketFd, { say: "failed", message, exitCode, hint, program });
   exit(exitCode);
+}
+
+/** What was attempted is at the beginning, and why that failed at the end. */
+function shortened(message: string): string {
+  const half = MESSAGE_LIMIT_CHARACTERS / 2;
+  return message.length <= 2 * half ? message : `${message.slice(0, half)}[...]${message.slice(-half)}`;
 }
 
 /**
@@ -111,9 +120,10 @@ function giveUpPrivileges(
   plan: ProcessPlan,
   { filter, socketFd }: { filter: Filter | undefined; socketFd?: number },
 ): string[] {
+  // Before there is a filter, which could make it seem that there is nothing to drop.
+  dropBoundingSet(plan.capabilities.bounding ?? []);
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
   if (!plan.noNewPrivileges) install(filter, socketFd);
-  dropBoundingSet(plan.capabilities.bounding ?? []);
   prctl(PR.setKeepcaps, 1);
   setGroups(plan.user.additionalGids ?? []);
   setIds(plan.user.uid, plan.user.gid);

@@ -15,7 +15,7 @@ import { blockExactly, forwardableSignals, nextSignal, SIG, signalDescriptor } f
 import { bindAt, connectTo, receiveMessage, SOCK, socketPair } from "../linux/socket.ts";
 import { hear, type Order, send } from "./channel.ts";
 
-const ORDER_LIMIT_BYTES = 1024 * 1024;
+const ORDER_LIMIT_BYTES = 4096;
 
 /** Signals that end no process unless it handles them. */
 const HARMLESS: readonly number[] = [SIG.CHLD, SIG.WINCH, SIG.CONT, 23];
@@ -26,8 +26,8 @@ export function openGate(path: string): Handle {
 }
 
 export interface StartOrder {
-  /** The container's state, for its hooks. */
-  readonly state: string;
+  /** What this process is called on the host, for its hooks. */
+  readonly pid: number;
   /** To whoever starts it; undefined where it cannot be had. */
   readonly channel: Handle | undefined;
 }
@@ -58,11 +58,11 @@ function receiveStart(gateFd: number): StartOrder {
     const message = receiveMessage(gateFd, ORDER_LIMIT_BYTES);
     if (message === undefined) exit(1);
     const order = JSON.parse(decode(message.bytes)) as Order;
-    return { state: order.say === "start" ? order.state : "", channel: message.fds[0] };
+    return { pid: order.say === "start" ? order.pid : 0, channel: message.fds[0] };
   } catch (error) {
     if (!isErrno(error, "EPERM", "ENOSYS", "EACCES")) throw error;
     const order = hear(gateFd);
-    return { state: order?.say === "start" ? order.state : "", channel: undefined };
+    return { pid: order?.say === "start" ? order.pid : 0, channel: undefined };
   }
 }
 
@@ -70,19 +70,19 @@ function receiveStart(gateFd: number): StartOrder {
  * Starts what waits behind the gate. Returns the channel on which the first process tells what becomes of it: it ends when the
  * program runs. Undefined if somebody else has started it.
  */
-export function passGate(path: string, state: string): Handle | undefined {
-  let gate: Handle;
+export function passGate(path: string, pid: number): Handle | undefined {
   try {
-    gate = connectTo(path, SOCK.datagram);
+    using gate = connectTo(path, SOCK.datagram);
+    if (!removeFile(path)) return undefined;
+    const [ours, theirs] = socketPair();
+    using _theirs = theirs;
+    send(gate.fd, { say: "start", pid }, [theirs.fd]);
+    return ours;
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
-    if (isErrno(error, "ECONNREFUSED")) throw new Failure("the container's first process does not wait any more");
+    // Nobody has it open any more.
+    if (isErrno(error, "ECONNREFUSED"))
+      throw new Failure("cannot start a container that has stopped", { cause: error });
     throw error;
   }
-  using _gate = gate;
-  if (!removeFile(path)) return undefined;
-  const [ours, theirs] = socketPair();
-  send(gate.fd, { say: "start", state }, [theirs.fd]);
-  theirs.close();
-  return ours;
 }

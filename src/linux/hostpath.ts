@@ -65,8 +65,21 @@ export function writeNewFile(path: string, data: string | Uint8Array, mode = 0o6
   writeAll(file.fd, data, path);
 }
 
+/** A new file, where nobody else has put one or a link to one; what is left of a writer that was killed is removed. */
+function openNew(path: string, mode: number): Handle {
+  const flags = O_WRONLY | O_CREAT | O_EXCL;
+  try {
+    return openHost(path, flags, mode);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
+    removeFile(path);
+    return openHost(path, flags, mode);
+  }
+}
+
 /**
  * Replaces a file in one step: readers see the old or the new one, whole. With `durable`, also after a loss of power.
+ * A link in its place is replaced, not followed.
  */
 export function replaceFile(
   path: string,
@@ -75,7 +88,7 @@ export function replaceFile(
 ): void {
   const temporary = `${path}.new`;
   {
-    using file = openHost(temporary, O_WRONLY | O_CREAT | O_TRUNC, options.mode ?? 0o600);
+    using file = openNew(temporary, options.mode ?? 0o600);
     writeAll(file.fd, data, temporary);
     if (options.durable) fsync(file.fd, temporary);
   }

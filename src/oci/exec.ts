@@ -56,6 +56,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const record = recordOf(globals.root, id);
   const status = statusOfContainer(globals.root, record);
   if (status === "stopped") throw new Failure("cannot exec in a stopped container");
+  // What its namespaces show is still the host's.
+  if (status === "creating") throw new Failure("cannot exec in a container that is being made");
   if (status === "paused" && flags["ignore-paused"] !== true) {
     throw new Failure("cannot exec in a paused container (use --ignore-paused to override)");
   }

@@ -2,19 +2,13 @@
  * A container's hooks, with the state that they are told; the code that runs them is loaded where there are any.
  */
 import { type HookState, stateObject } from "../container/hook-state.ts";
-import type { RunHooks } from "../container/hooks.ts";
+import type { ContainerHooks, RunHooks } from "../container/hooks.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Hooks, Spec } from "../spec/config.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Globals } from "./globals.ts";
 import { tellLog } from "./report.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";
-
-export interface Hooked {
-  readonly run: RunHooks;
-  /** The state while the container is being made. */
-  readonly state: (pid: number) => string;
-}
 
 export function hasHooks(hooks: Hooks | undefined): boolean {
   return Object.values(hooks ?? {}).some((list) => ((list ?? []) as readonly unknown[]).length > 0);
@@ -45,10 +39,10 @@ export async function hooksOf(
   bundle: Bundle,
   id: string,
   globals: Globals,
-): Promise<Hooked | undefined> {
+): Promise<ContainerHooks | undefined> {
   if (!hasHooks(hooks)) return undefined;
   return {
     run: await hookRunner(globals),
-    state: (pid) => stateText(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
+    state: (status, pid) => stateText(bundle.spec, { id, bundle: bundle.path }, status, pid),
   };
 }

@@ -2,7 +2,9 @@
  * Makes the container of a bundle: what `create` and `run` have in common.
  */
 
+import { CgroupInUse, refuseCgroupInUse } from "../cgroup/apply.ts";
 import type { HookState } from "../container/hook-state.ts";
+import type { ContainerHooks } from "../container/hooks.ts";
 import { type LaunchOptions, launch } from "../container/launch.ts";
 import { nameProcess } from "../container/state.ts";
 import { uncommonOf } from "../container/uncommon.ts";
@@ -19,7 +21,7 @@ import { type Bundle, readBundle } from "./bundle.ts";
 import { sendTerminal } from "./console-socket.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
-import { type Hooked, hooksOf, stateOf, stateText } from "./hooked.ts";
+import { hooksOf, stateOf, stateText } from "./hooked.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
@@ -47,7 +49,7 @@ export interface Made {
   readonly child: Child;
   /** The terminal's master, if nobody else has been given it. */
   readonly terminal: Handle | undefined;
-  readonly hooked: Hooked | undefined;
+  readonly hooked: ContainerHooks | undefined;
   /** The mask of signals before. */
   readonly mask: Uint8Array;
   readonly signals: readonly number[];
@@ -77,6 +79,8 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   try {
     return { ...launchRecorded(options, globals, { bundle, plan, record, ...parts }), bundle, hooked };
   } catch (error) {
+    // It is not ours to be emptied.
+    if (error instanceof CgroupInUse) delete record.cgroupPath;
     await destroy(globals, record);
     hooked?.run("poststop", plan.hooks?.poststop ?? [], stateText(bundle.spec, record, "stopped", 0));
     throw error;
@@ -106,6 +110,7 @@ interface Ground extends Pick<LaunchOptions, "filter" | "uncommon" | "hooks" | "
 function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground): Omit<Made, "bundle" | "hooked"> {
   const { bundle, plan, record, uncommon } = ground;
   const paths = pathsOf(globals.root, record.id);
+  if (plan.cgroup !== undefined) refuseCgroupInUse(plan.cgroup);
   writeNewFile(paths.config, bundle.config);
   writeRecord(globals.root, record);
   for (const text of [...bundle.warnings, ...(plan.cgroup?.warnings ?? [])]) tellLog(globals, "warning", text);

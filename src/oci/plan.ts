@@ -14,6 +14,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Spec } from "../spec/config.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Globals } from "./globals.ts";
+import { refuseOurOwn } from "./joined.ts";
 
 /** What of the command line goes into a plan. */
 export interface PlanFlags {
@@ -38,6 +39,7 @@ export function planBundle(
   const namespaces = spec.linux?.namespaces ?? [];
   const own = (type: string) => namespaces.some((namespace) => namespace.type === type && !namespace.path);
   const has = (type: string) => namespaces.some((namespace) => namespace.type === type);
+  if (namespaces.some(({ path }) => path)) refuseOurOwn(spec);
   const cgroup = planOwnCgroup(spec, id, globals, systemd?.path);
   const inUserNamespace = runsInUserNamespace();
   const plan = planContainer(spec, {

@@ -4,33 +4,32 @@
 
 import { awaitReport } from "../container/channel.ts";
 import { passGate } from "../container/start-gate.ts";
+import { isRunning } from "../container/state.ts";
 import { Failure } from "../failure.ts";
+import type { Handle } from "../linux/fd.ts";
 import { openPidfd } from "../linux/process.ts";
+import type { Spec } from "../spec/config.ts";
 import { parseFlags } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { hasHooks, hookRunner, stateOf, stateText } from "./hooked.ts";
 import { listenerOf } from "./make.ts";
 import { seccompOf } from "./plan.ts";
-import { configOf, pathsOf, recordOf, statusOfContainer } from "./record.ts";
+import { type ContainerRecord, configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { rest } = parseFlags("start", {}, argv, { program: "mycontainer-runtime" });
   const id = oneId("start", rest);
-  const record = recordOf(globals.root, id);
-  const status = statusOfContainer(globals.root, record);
+  refuseUnlessCreated(globals, recordOf(globals.root, id));
+  const { record, spec, channel } = passGateOf(globals, id);
+  using _channel = channel;
   const pid = record.init?.pid ?? 0;
-  if (status === "stopped") throw new Failure("cannot start a container that has stopped");
-  if (status !== "created") throw new Failure("cannot start an already running container");
-  const spec = configOf(globals.root, id);
-  using channel = passGate(pathsOf(globals.root, id).gate, stateText(spec, record, "created", pid));
-  if (channel === undefined) throw new Failure("cannot start an already running container");
   const warn = (text: string) => tellLog(globals, "warning", text);
   const take = await listenerOf(seccompOf(spec), () => stateOf(spec, record, "created", pid));
   const listener = (fd: number) => {
     using pidfd = openPidfd(pid);
-    if (pidfd !== undefined) take?.({ pid, pidfd }, fd);
+    if (pidfd !== undefined && isRunning(record.init)) take?.({ pid, pidfd }, fd);
   };
   awaitReport(channel.fd, "end", { warn, listener });
   if (hasHooks(spec.hooks)) {
@@ -38,4 +37,21 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));
   }
   return 0;
+}
+
+function refuseUnlessCreated({ root }: Globals, record: ContainerRecord): void {
+  const status = statusOfContainer(root, record);
+  if (status === "stopped") throw new Failure("cannot start a container that has stopped");
+  if (status !== "created") throw new Failure("cannot start an already running container");
+}
+
+/** Lets the container go. Meanwhile nobody removes it and makes another of its id, whose gate would be the one that is opened. */
+function passGateOf(globals: Globals, id: string): { record: ContainerRecord; spec: Spec; channel: Handle } {
+  using _lock = lockRecord(globals.root, id);
+  const record = recordOf(globals.root, id);
+  refuseUnlessCreated(globals, record);
+  const spec = configOf(globals.root, id);
+  const channel = passGate(pathsOf(globals.root, id).gate, record.init?.pid ?? 0);
+  if (channel === undefined) throw new Failure("cannot start an already running container");
+  return { record, spec, channel };
 }

@@ -50,8 +50,9 @@ export function planContainer(spec: Spec, context: PlanContext): Plan {
       ? { idMaps: { uids: spec.linux?.uidMappings ?? [], gids: spec.linux?.gidMappings ?? [] } }
       : {}),
     ...(context.cgroup === undefined ? {} : { cgroup: context.cgroup }),
-    ...(spec.hostname === undefined ? {} : { hostname: spec.hostname }),
-    ...(spec.domainname === undefined ? {} : { domainname: spec.domainname }),
+    // An empty name is none: in a namespace of others it would take theirs away.
+    ...(spec.hostname ? { hostname: spec.hostname } : {}),
+    ...(spec.domainname ? { domainname: spec.domainname } : {}),
   };
 }
 

@@ -22,6 +22,8 @@ export function checkConfig(spec: Spec): string[] {
     throw new Failure(`${SOURCE}: ociVersion: expected a version 1.x.y, got ${showValue(spec.ociVersion)}`);
   }
   if (spec.root === undefined) throw new Failure(`${SOURCE}: root is missing`);
+  // It would be the bundle itself, with its config.json.
+  if (spec.root.path === "") throw new Failure(`${SOURCE}: root.path: must not be empty`);
   if (spec.process === undefined) throw new Failure(`${SOURCE}: process is missing`);
   const warnings = checkProcess(spec.process, `${SOURCE}: process`);
   checkHostNames(spec, SOURCE);

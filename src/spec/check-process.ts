@@ -3,7 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import { CAPABILITY_NAMES } from "./capabilities.ts";
-import type { Process, Scheduler } from "./config.ts";
+import type { Process, Scheduler, User } from "./config.ts";
 import { showValue } from "./json-path.ts";
 import { checkRlimits } from "./rlimits.ts";
 
@@ -11,6 +11,7 @@ const OOM_SCORE_LIMIT = 1000;
 const [NICE_LEAST, NICE_MOST] = [-20, 19];
 const IO_PRIORITY_MOST = 7;
 const UMASK_MOST = 0o777;
+const NO_ID = 0xffffffff;
 
 /**
  * Throws a Failure that begins with `at`.
@@ -25,6 +26,7 @@ export function checkProcess(process: Process, at: string): string[] {
   if (oomScoreAdj < -OOM_SCORE_LIMIT || oomScoreAdj > OOM_SCORE_LIMIT) {
     throw new Failure(`${at}.oomScoreAdj: must be from -${OOM_SCORE_LIMIT} to ${OOM_SCORE_LIMIT}, got ${oomScoreAdj}`);
   }
+  checkIds(user, `${at}.user`);
   if (user.umask !== undefined && user.umask > UMASK_MOST) {
     throw new Failure(`${at}.user.umask: must be at most ${UMASK_MOST} (octal 777), got ${user.umask}`);
   }
@@ -39,6 +41,14 @@ export function checkProcess(process: Process, at: string): string[] {
     }
   }
   return unknownCapabilities(process, at);
+}
+
+/** 4294967295 is "no id" for the kernel: setresuid(2) takes it for "leave it as it is", which is root. */
+function checkIds({ uid, gid, additionalGids = [] }: User, at: string): void {
+  const ids = { uid, gid, ...Object.fromEntries(additionalGids.map((id, index) => [`additionalGids[${index}]`, id])) };
+  for (const [name, id] of Object.entries(ids)) {
+    if (id >= NO_ID) throw new Failure(`${at}.${name}: must be below ${NO_ID}, got ${id}`);
+  }
 }
 
 /** sched_setattr(2): which values go with which policy. */

@@ -26,12 +26,13 @@ const APPLETS = [
   "sh",
   "sleep",
   "stat",
+  "tr",
   "true",
   "wc",
 ];
 
 /** A new root directory with busybox in it. It lies in the engine's directory and goes with it. */
-export function makeRoot(engine: Engine): string {
+export function makeRoot(engine: Pick<Engine, "directory">): string {
   const root = mkdtempSync(join(engine.directory, "hostile-"));
   chmodSync(root, 0o755); // of use for others than root, too
   mkdirSync(join(root, "bin"));
@@ -44,14 +45,14 @@ export function makeRoot(engine: Engine): string {
 }
 
 /** Compiles test/tools/attacker.c into a root; its path in there. */
-export function addAttacker(engine: Engine, root: string): string {
+export function addAttacker(engine: Pick<Engine, "directory">, root: string): string {
   const program = compileAttacker(engine);
   copyFileSync(program, join(root, "attacker"));
   return "/attacker";
 }
 
 /** Compiles test/tools/attacker.c; its path on the host. */
-export function compileAttacker(engine: Engine): string {
+export function compileAttacker(engine: Pick<Engine, "directory">): string {
   const program = join(engine.directory, "attacker");
   if (!existsSync(program))
     execFileSync("gcc", ["-std=gnu11", "-O2", "-Wall", "-static", "-o", program, SOURCE], { stdio: "inherit" });
