@@ -276,7 +276,11 @@ const profiles: fc.Arbitrary<Seccomp> = fc.record({
   architectures: fc.subarray(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_S390X"]),
   syscalls: fc.array(rule, { maxLength: 12 }),
 });
-const numbers = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 600 }));
+// socketcall and ipc of 32-bit x86 stand for other calls: what that means is told by tests of its own.
+const MULTIPLEXERS = [102, 117];
+const numbers = fc
+  .oneof(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 600 }))
+  .filter((number) => !MULTIPLEXERS.includes(number));
 const calls = fc.record({ number: numbers, args: fc.array(interesting, { minLength: 6, maxLength: 6 }) });
 
 test("a program decides as its profile says, on every architecture", () => {
