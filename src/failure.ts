@@ -38,6 +38,15 @@ export class Failure extends Error {
   }
 }
 
+/** Names in messages may be of any length; messages go into packets of 64 KiB, and onto terminals. */
+const MESSAGE_LIMIT_CHARACTERS = 2048;
+
+/** What was attempted is at the beginning of a message, and why that failed at its end. */
+export function shortened(message: string): string {
+  const half = MESSAGE_LIMIT_CHARACTERS / 2;
+  return message.length <= 2 * half ? message : `${message.slice(0, half)}[...]${message.slice(-half)}`;
+}
+
 /** Says, in types and at run time, that a variant was forgotten. */
 export function unreachable(value: never): never {
   throw new Error(`forgotten variant: ${JSON.stringify(value)}`);

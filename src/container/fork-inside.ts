@@ -11,6 +11,7 @@ import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, hear, send } from "./channel.ts";
+import { inStep } from "./init.ts";
 import { reportFailure } from "./program.ts";
 
 export interface Join {
@@ -70,12 +71,16 @@ function enterAll(joins: readonly Join[]): void {
   const user = joins.find(({ type }) => type === "user");
   const others = joins.filter(({ type }) => type !== "user");
   if (user === undefined) {
-    for (const { type, handle } of others) setns(handle.fd, flagOf(type));
+    for (const join of others) enterOne(join);
     return;
   }
   const later = others.filter(({ type, handle }) => attempt("setns", handle.fd, flagOf(type)) === -EPERM);
-  setns(user.handle.fd, flagOf("user"));
+  enterOne(user);
   setGroups([]);
   setIds(0, 0);
-  for (const { type, handle } of later) setns(handle.fd, flagOf(type));
+  for (const join of later) enterOne(join);
+}
+
+function enterOne({ type, handle }: Join): void {
+  inStep(`entering the ${type} namespace`, () => setns(handle.fd, flagOf(type)));
 }

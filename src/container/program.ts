@@ -2,7 +2,7 @@
  * From a process with all privileges of its namespaces to the user's program: what it may not have is given up, in the order
  * that capabilities(7), prctl(2) and seccomp(2) ask for. Used by a container's first process and by exec.
  */
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, Failure, shortened } from "../failure.ts";
 import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet } from "../isolation/capabilities.ts";
 import { applyRlimits } from "../isolation/rlimits.ts";
 import { type Filter, installFilter } from "../isolation/seccomp/install.ts";
@@ -50,8 +50,6 @@ export interface ProgramContext {
 const DEFAULT_UMASK = 0o022;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const FIRST_OTHER_FD = 3;
-/** Of what a failure says: a name in it may be of any length, and is to fit into a packet. */
-const MESSAGE_LIMIT_CHARACTERS = 2048;
 const O_CLOEXEC = 0o2000000;
 const X_OK = 1;
 const AT_EACCESS = 0x200;
@@ -104,12 +102,6 @@ export function reportFailure(socketFd: number | undefined, error: unknown): nev
   const message = shortened(failure.message);
   if (socketFd !== undefined) tell(socketFd, { say: "failed", message, exitCode, hint, program });
   exit(exitCode);
-}
-
-/** What was attempted is at the beginning, and why that failed at the end. */
-function shortened(message: string): string {
-  const half = MESSAGE_LIMIT_CHARACTERS / 2;
-  return message.length <= 2 * half ? message : `${message.slice(0, half)}[...]${message.slice(-half)}`;
 }
 
 /**

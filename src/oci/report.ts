@@ -3,7 +3,7 @@
  * file, of which podman, containerd and Docker show the message to their users.
  */
 
-import { Failure } from "../failure.ts";
+import { Failure, shortened } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { errnoText } from "../linux/errno.ts";
 import { isErrno } from "../linux/error.ts";
@@ -60,7 +60,7 @@ export function messageOf(error: unknown): string {
 
 /** Tells why a command failed: once, or with a log file there and on standard error. */
 export function reportError(target: LogTarget & Pick<Globals, "debug">, prefix: string, error: unknown): void {
-  const message = `${prefix}${messageOf(error)}`;
+  const message = shortened(`${prefix}${messageOf(error)}`);
   tellLog(target, "error", message);
   if (target.log !== undefined) note(message);
   if (target.debug && error instanceof Error && error.stack !== undefined) note(error.stack.trimEnd());

@@ -132,7 +132,7 @@ const VALUES: readonly (readonly [path: Path, value: unknown, message: RegExp])[
     [{ type: "mount" }, { type: "uts" }, { type: "network", path: "/none" }],
     /network namespace/,
   ],
-  [["linux", "namespaces"], [{ type: "mount" }, { type: "uts" }, { type: "pid", path: "/dev/null" }], /pid/],
+  [["linux", "namespaces"], [{ type: "mount" }, { type: "uts" }, { type: "pid", path: "/dev/null" }], /pid namespace/],
   [["linux", "devices"], [{ path: "dev/x", type: "c", major: 1, minor: 3 }], /path/],
   [["linux", "devices"], [{ path: "/dev/x", type: "z", major: 1, minor: 3 }], /type/],
   [["linux", "maskedPaths"], ["proc/keys"], /maskedPaths/],
