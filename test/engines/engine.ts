@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -35,14 +35,13 @@ export function workDirectory(engine: string): string {
 }
 
 /** The built-in busybox as an archive that `docker save` could have written; every engine loads those. */
-export function imageArchive(directory: string): string {
-  const place = join(directory, "image");
-  mkdirSync(place);
+export function imageArchive(directory: string, name = IMAGE, command = ["sh"]): string {
+  const place = mkdtempSync(join(directory, "image-"));
   const layer = readFileSync(BUSYBOX);
   const config = JSON.stringify({
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     os: "linux",
-    config: { Env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], Cmd: ["sh"] },
+    config: { Env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], Cmd: command },
     rootfs: { type: "layers", diff_ids: [`sha256:${createHash("sha256").update(layer).digest("hex")}`] },
   });
   const configName = `${createHash("sha256").update(config).digest("hex")}.json`;
@@ -50,9 +49,9 @@ export function imageArchive(directory: string): string {
   writeFileSync(join(place, configName), config);
   writeFileSync(
     join(place, "manifest.json"),
-    JSON.stringify([{ Config: configName, RepoTags: [IMAGE], Layers: ["layer.tar"] }]),
+    JSON.stringify([{ Config: configName, RepoTags: [name], Layers: ["layer.tar"] }]),
   );
-  const archive = join(directory, "image.tar");
+  const archive = join(place, "archive.tar");
   execFileSync("tar", ["-C", place, "-cf", archive, "manifest.json", configName, "layer.tar"]);
   return archive;
 }
