@@ -7,6 +7,8 @@
  *   attacker spy               opens descriptors, memory and environment of processes that it did not start (CVE-2016-9962)
  *   attacker swap ONE OTHER    exchanges two paths for as long as it runs (CVE-2021-30465)
  *   attacker enter PID         enters a container as a runtime without any protection would, and runs itself there (for comparison)
+ *   attacker confined LINE...  no attack: ends with 77 if its /proc/self/status lacks one of the lines, or if it has what the
+ *                              containers of the sweeps are not to have, with 0 if all is as it should be, with 1 if it cannot tell
  *   attacker keyring           tells the session keyring that it has
  *   attacker type              puts letters into the terminal's input (TIOCSTI, CVE-2017-5226)
  */
@@ -22,6 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -146,10 +149,38 @@ static void each_process(void (*attack)(const char *, int), int how) {
 
 static void spy(const char *pid, int how) { (void)how, spy_on(pid); }
 
+enum { CANNOT_TELL = 1, UNCONFINED = 77, NOFILE = 100 };
+
+/* What a file begins with; the length is -1 if it cannot be read. */
+static ssize_t peek(const char *path, char *buffer, size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t length = read(fd, buffer, size - 1);
+  buffer[length < 0 ? 0 : length] = 0;
+  close(fd);
+  return length;
+}
+
+static int confined(char **lines) {
+  static char text[16384];
+  if (peek("/proc/self/status", text, sizeof text) <= 0) return CANNOT_TELL;
+  for (; *lines; lines++)
+    if (strstr(text, *lines) == NULL) return fprintf(stderr, "%s is not in: %s", *lines, text), UNCONFINED;
+  if (fcntl(3, F_GETFD) >= 0) return UNCONFINED;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != NOFILE) return UNCONFINED;
+  if (peek("/proc/keys", text, sizeof text) > 0) return UNCONFINED;
+  if (open("/proc/sys/kernel/shmmni", O_WRONLY | O_CLOEXEC) >= 0) return UNCONFINED;
+  if (access("/home", F_OK) == 0 || access("/etc/passwd", F_OK) == 0) return UNCONFINED;
+  if (peek("/proc/sys/net/ipv4/ip_default_ttl", text, sizeof text) > 0 && strcmp(text, "77\n") != 0) return UNCONFINED;
+  return 0;
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGTERM, &action, NULL);
+  if (strcmp(mode, "confined") == 0) return confined(argv + 2);
   if (strcmp(mode, "enter") == 0) return enter(argc > 2 ? argv[2] : "");
   if (strcmp(mode, "linger") == 0) return prctl(PR_SET_NAME, "mycontainer") | usleep(LINGER_MICROSECONDS);
   if (strcmp(mode, "keyring") == 0) {
