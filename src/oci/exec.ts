@@ -11,8 +11,8 @@ import { labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { readText } from "../linux/hostpath.ts";
-import { type Child, exitCodeOf } from "../linux/process.ts";
-import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
+import { type Child, exitCodeOf, sendSignal, waitFor } from "../linux/process.ts";
+import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
 import { planProcess } from "../plan/container.ts";
 import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
@@ -91,11 +91,18 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     labelFacts: labelFacts(),
     warn: (message) => tellLog(globals, "warning", message),
   });
-  if (terminal !== undefined && consoleSocket !== undefined) {
-    sendTerminal(consoleSocket, terminal);
-    terminal.close();
+  try {
+    if (terminal !== undefined && consoleSocket !== undefined) {
+      sendTerminal(consoleSocket, terminal);
+      terminal.close();
+    }
+    if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
+  } catch (error) {
+    // Nobody would know of a program whose start has failed.
+    sendSignal(child.pidfd.fd, SIG.KILL);
+    waitFor(child);
+    throw error;
   }
-  if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
   if (detached) return 0;
   return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });
 }

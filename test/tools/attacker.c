@@ -163,10 +163,10 @@ static ssize_t peek(const char *path, char *buffer, size_t size) {
 
 static int confined(char **lines) {
   static char text[16384];
+  if (fcntl(3, F_GETFD) >= 0) return UNCONFINED;
   if (peek("/proc/self/status", text, sizeof text) <= 0) return CANNOT_TELL;
   for (; *lines; lines++)
     if (strstr(text, *lines) == NULL) return fprintf(stderr, "%s is not in: %s", *lines, text), UNCONFINED;
-  if (fcntl(3, F_GETFD) >= 0) return UNCONFINED;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != NOFILE) return UNCONFINED;
   if (peek("/proc/keys", text, sizeof text) > 0) return UNCONFINED;
