@@ -4,7 +4,9 @@
  *
  *   attacker exe [--remount]   writes to the executables of the processes in /proc, other than its own (CVE-2019-5736); with
  *                              --remount it first takes the read-only flag off the mount that they lie on
- *   attacker spy               opens descriptors, memory and environment of processes that it did not start (CVE-2016-9962)
+ *   attacker spy               opens descriptors, memory and environment of processes that it did not start (CVE-2016-9962), and
+ *                              takes descriptors as a debugger would
+ *   attacker kill              kills the runtime's processes as they enter
  *   attacker swap ONE OTHER    exchanges two paths for as long as it runs (CVE-2021-30465)
  *   attacker enter PID         enters a container as a runtime without any protection would, and runs itself there (for comparison)
  *   attacker confined LINE...  no attack: ends with 77 if its /proc/self/status lacks one of the lines, or if it has what the
@@ -107,9 +109,28 @@ static void try_open(const char *pid, const char *file, int flags) {
   close(fd);
 }
 
+/* What a tracer may do (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS), without becoming one. */
+static void try_take(const char *pid) {
+  int pidfd = syscall(SYS_pidfd_open, atoi(pid), 0);
+  if (pidfd < 0) return;
+  for (int number = 3; number < 10; number++) {
+    int fd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
+    if (fd < 0) continue;
+    opened += is_ours(pid);
+    close(fd);
+  }
+  close(pidfd);
+}
+
+static void kill_it(const char *pid, int how) {
+  (void)how;
+  if (is_ours(pid)) seen += kill(atoi(pid), SIGKILL) == 0;
+}
+
 static void spy_on(const char *pid) {
   if (!is_ours(pid)) return;
   seen++;
+  try_take(pid);
   try_open(pid, "mem", O_RDWR);
   try_open(pid, "environ", O_RDONLY);
   try_open(pid, "root", O_RDONLY);
@@ -197,6 +218,7 @@ int main(int argc, char **argv) {
   for (; !over; turns++) {
     if (strcmp(mode, "exe") == 0) each_process(attack_executable, argc > 2);
     else if (strcmp(mode, "spy") == 0) each_process(spy, 0);
+    else if (strcmp(mode, "kill") == 0) each_process(kill_it, 0);
     else if (strcmp(mode, "swap") == 0 && argc > 3)
       seen += syscall(SYS_renameat2, AT_FDCWD, argv[2], AT_FDCWD, argv[3], 2 /* RENAME_EXCHANGE */) == 0;
     else return 2;
