@@ -13,7 +13,19 @@ import { call, isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
 import { pipe, read, writeAll } from "../linux/io.ts";
 import { filesystemOf, MAGIC } from "../linux/mount.ts";
-import { type Child, CLONE, exit, fork, openPidfd, PR, prctl, sendSignal, setns, waitFor } from "../linux/process.ts";
+import {
+  type Child,
+  CLONE,
+  exit,
+  fork,
+  openPidfd,
+  PR,
+  prctl,
+  sendSignal,
+  setIds,
+  setns,
+  waitFor,
+} from "../linux/process.ts";
 import { O_DIRECTORY, openInRoot } from "../linux/rootpath.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
@@ -144,6 +156,8 @@ function runProgram(request: ExecRequest, socketFd: number): never {
   try {
     let terminal: Handle | undefined;
     if (request.process.terminal) {
+      // The terminal is to be one of the container's root, which may then give it to the program's user.
+      if (request.namespaces.includes("user")) setIds(0, 0);
       using root = openInRoot(-100, "/", O_DIRECTORY);
       using pts = openInRoot(root.fd, "/dev/pts", O_DIRECTORY);
       if (filesystemOf(pts.fd).magic !== MAGIC.devpts)

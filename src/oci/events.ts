@@ -3,6 +3,7 @@
  */
 import { watchOom } from "../cgroup/oom-events.ts";
 import { readFullStats } from "../cgroup/stats-full.ts";
+import { isRunning, type ProcessName } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { openPidfd } from "../linux/process.ts";
@@ -47,7 +48,7 @@ export function run(argv: readonly string[], globals: Globals): number {
     tellStats();
     return 0;
   }
-  follow(record, cgroupPath, init.pid, { intervalMs, tellStats });
+  follow(record, cgroupPath, init, { intervalMs, tellStats });
   return 0;
 }
 
@@ -55,12 +56,12 @@ export function run(argv: readonly string[], globals: Globals): number {
 function follow(
   { id }: ContainerRecord,
   cgroupPath: string,
-  pid: number,
+  init: ProcessName,
   { intervalMs, tellStats }: { readonly intervalMs: number; readonly tellStats: () => void },
 ): void {
   using loop = new EventLoop();
-  using process = openPidfd(pid);
-  if (process === undefined) return;
+  using process = openPidfd(init.pid);
+  if (process === undefined || !isRunning(init)) return;
   using oom = watchOom(cgroupPath);
   const again = () => {
     tellStats();

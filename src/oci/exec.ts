@@ -11,14 +11,14 @@ import { labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { readText } from "../linux/hostpath.ts";
-import { type Child, exitCodeOf } from "../linux/process.ts";
-import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
+import { type Child, exitCodeOf, sendSignal, waitFor } from "../linux/process.ts";
+import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
 import { planProcess } from "../plan/container.ts";
 import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
-import { nonNegative } from "./arguments.ts";
+import { preservedFds } from "./arguments.ts";
 import { sendTerminal } from "./console-socket.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
@@ -53,6 +53,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (id === undefined) {
     throw new Failure('"exec" requires a container', { hint: "mycontainer-runtime exec [FLAGS] CONTAINER COMMAND..." });
   }
+  const preserved = preservedFds(flags["preserve-fds"]);
   const record = recordOf(globals.root, id);
   const status = statusOfContainer(globals.root, record);
   if (status === "stopped") throw new Failure("cannot exec in a stopped container");
@@ -82,7 +83,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     process,
     detached,
     streams: detached ? [0, 1, 2] : streams.fds,
-    preservedFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
+    preservedFds: preserved,
     signals: inherited,
     filter,
     listener: await listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
@@ -90,11 +91,18 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     labelFacts: labelFacts(),
     warn: (message) => tellLog(globals, "warning", message),
   });
-  if (terminal !== undefined && consoleSocket !== undefined) {
-    sendTerminal(consoleSocket, terminal);
-    terminal.close();
+  try {
+    if (terminal !== undefined && consoleSocket !== undefined) {
+      sendTerminal(consoleSocket, terminal);
+      terminal.close();
+    }
+    if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
+  } catch (error) {
+    // Nobody would know of a program whose start has failed.
+    sendSignal(child.pidfd.fd, SIG.KILL);
+    waitFor(child);
+    throw error;
   }
-  if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
   if (detached) return 0;
   return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });
 }

@@ -85,16 +85,20 @@ export function checkId(id: string): string {
   return id;
 }
 
-/** Whoever may write to the state of containers may become root by it. */
-function checkRoot(root: string): void {
+/**
+ * Whoever may write to the state of containers may become root by it: also by what is read there, which says what is to be
+ * killed and removed. False if there is none.
+ */
+function checkRoot(root: string): boolean {
   const status = statusOf(root);
-  if (status === undefined) return makeDirectories(root);
+  if (status === undefined) return false;
   if (status.type !== "directory") throw new Failure(`${root} is no directory`);
   if (status.uid !== geteuid() || (status.mode & OTHERS_WRITE) !== 0) {
     throw new Failure(`${root} belongs to another user, or may be written to by others`, {
       hint: `chown it to yourself and 'chmod 700 ${root}', or name another with --root`,
     });
   }
+  return true;
 }
 
 function openDirectory(path: string): Handle | undefined {
@@ -114,7 +118,7 @@ function isStillThere(handle: Handle, path: string): boolean {
 /** Makes a container's directory and takes its lock; undefined if the id is taken. */
 export function claimId(root: string, id: string): Handle | undefined {
   const { directory } = pathsOf(root, id);
-  checkRoot(root);
+  if (!checkRoot(root)) makeDirectories(root);
   try {
     makeDirectory(directory);
   } catch (error) {
@@ -151,7 +155,9 @@ export function writeRecord(root: string, record: ContainerRecord): void {
 
 /** The record of a container, or undefined if there is none (or none yet). */
 export function readRecord(root: string, id: string): ContainerRecord | undefined {
-  const text = readTextIfThere(pathsOf(root, checkId(id)).state);
+  const path = pathsOf(root, checkId(id)).state;
+  if (!checkRoot(root)) return undefined;
+  const text = readTextIfThere(path);
   if (text === undefined || text === "") return undefined;
   return JSON.parse(text) as ContainerRecord;
 }

@@ -16,7 +16,7 @@ import { parseResources } from "../spec/parse-config.ts";
 import { parseFlags, text } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
-import { configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
+import { checkId, configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 import { resourcesOfFlags, UPDATE_FLAGS, type UpdateFlags } from "./update-resources.ts";
 
@@ -28,10 +28,11 @@ const FLAGS = {
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("update", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = oneId("update", rest);
+  using lock = lockRecord(globals.root, checkId(id));
+  if (lock === undefined) throw new Failure("container does not exist");
   const record = recordOf(globals.root, id);
   if (statusOfContainer(globals.root, record) === "stopped") throw new Failure("container not running");
   if (record.cgroupPath === undefined) throw new Failure("cannot update: the container has no cgroup");
-  using _lock = lockRecord(globals.root, id);
   const { resources, ...given } = flags as UpdateFlags & { readonly resources?: string };
   const spec = configOf(globals.root, id);
   const current = spec.linux?.resources ?? {};

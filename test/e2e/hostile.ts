@@ -26,7 +26,6 @@ const APPLETS = [
   "sh",
   "sleep",
   "stat",
-  "tr",
   "true",
   "wc",
 ];

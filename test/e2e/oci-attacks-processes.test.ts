@@ -140,3 +140,24 @@ for (const [who, change] of [
     assert.equal(opened, 0);
   });
 }
+
+oci("a program in a container that kills what enters it gets nothing by that, and execs end", async (runtime, t) => {
+  const root = makeRoot(runtime);
+  const bundle = makeBundle(runtime, [addAttacker(runtime, root), "kill"], {}, root);
+  const attacker = runtime.start(["run", "--bundle", bundle, "kills"]);
+  await attacker.sees("stdout", "ready");
+  let ran = 0;
+  for (let turn = 0; turn < SPIED_EXECS / 3; turn += 4) {
+    const calls = Array.from({ length: 4 }, () => runtime.call(["exec", "kills", "/bin/echo", "ran"]));
+    for (const { status, stdout, stderr } of await Promise.all(calls)) {
+      assert.ok([0, 137, 255].includes(status), `${status}: ${stderr}`);
+      if (status === 0) assert.equal(stdout, "ran\n");
+      else assert.equal(stdout, "");
+      ran += status === 0 ? 1 : 0;
+    }
+  }
+  await runtime.must(["kill", "kills", "TERM"]);
+  const { seen = 0 } = countsOf((await attacker.ended).stdout);
+  t.diagnostic(`${seen} processes killed, ${ran} execs ran`);
+  assert.ok(seen > 0, "nothing was killed");
+});

@@ -4,9 +4,13 @@
  *
  *   attacker exe [--remount]   writes to the executables of the processes in /proc, other than its own (CVE-2019-5736); with
  *                              --remount it first takes the read-only flag off the mount that they lie on
- *   attacker spy               opens descriptors, memory and environment of processes that it did not start (CVE-2016-9962)
+ *   attacker spy               opens descriptors, memory and environment of processes that it did not start (CVE-2016-9962), and
+ *                              takes descriptors as a debugger would
+ *   attacker kill              kills the runtime's processes as they enter
  *   attacker swap ONE OTHER    exchanges two paths for as long as it runs (CVE-2021-30465)
  *   attacker enter PID         enters a container as a runtime without any protection would, and runs itself there (for comparison)
+ *   attacker confined LINE...  no attack: ends with 77 if its /proc/self/status lacks one of the lines, or if it has what the
+ *                              containers of the sweeps are not to have, with 0 if all is as it should be, with 1 if it cannot tell
  *   attacker keyring           tells the session keyring that it has
  *   attacker type              puts letters into the terminal's input (TIOCSTI, CVE-2017-5226)
  */
@@ -22,6 +26,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -104,9 +109,28 @@ static void try_open(const char *pid, const char *file, int flags) {
   close(fd);
 }
 
+/* What a tracer may do (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS), without becoming one. */
+static void try_take(const char *pid) {
+  int pidfd = syscall(SYS_pidfd_open, atoi(pid), 0);
+  if (pidfd < 0) return;
+  for (int number = 3; number < 10; number++) {
+    int fd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
+    if (fd < 0) continue;
+    opened += is_ours(pid);
+    close(fd);
+  }
+  close(pidfd);
+}
+
+static void kill_it(const char *pid, int how) {
+  (void)how;
+  if (is_ours(pid)) seen += kill(atoi(pid), SIGKILL) == 0;
+}
+
 static void spy_on(const char *pid) {
   if (!is_ours(pid)) return;
   seen++;
+  try_take(pid);
   try_open(pid, "mem", O_RDWR);
   try_open(pid, "environ", O_RDONLY);
   try_open(pid, "root", O_RDONLY);
@@ -146,10 +170,38 @@ static void each_process(void (*attack)(const char *, int), int how) {
 
 static void spy(const char *pid, int how) { (void)how, spy_on(pid); }
 
+enum { CANNOT_TELL = 1, UNCONFINED = 77, NOFILE = 100 };
+
+/* What a file begins with; the length is -1 if it cannot be read. */
+static ssize_t peek(const char *path, char *buffer, size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t length = read(fd, buffer, size - 1);
+  buffer[length < 0 ? 0 : length] = 0;
+  close(fd);
+  return length;
+}
+
+static int confined(char **lines) {
+  static char text[16384];
+  if (fcntl(3, F_GETFD) >= 0) return UNCONFINED;
+  if (peek("/proc/self/status", text, sizeof text) <= 0) return CANNOT_TELL;
+  for (; *lines; lines++)
+    if (strstr(text, *lines) == NULL) return fprintf(stderr, "%s is not in: %s", *lines, text), UNCONFINED;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != NOFILE) return UNCONFINED;
+  if (peek("/proc/keys", text, sizeof text) > 0) return UNCONFINED;
+  if (open("/proc/sys/kernel/shmmni", O_WRONLY | O_CLOEXEC) >= 0) return UNCONFINED;
+  if (access("/home", F_OK) == 0 || access("/etc/passwd", F_OK) == 0) return UNCONFINED;
+  if (peek("/proc/sys/net/ipv4/ip_default_ttl", text, sizeof text) > 0 && strcmp(text, "77\n") != 0) return UNCONFINED;
+  return 0;
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGTERM, &action, NULL);
+  if (strcmp(mode, "confined") == 0) return confined(argv + 2);
   if (strcmp(mode, "enter") == 0) return enter(argc > 2 ? argv[2] : "");
   if (strcmp(mode, "linger") == 0) return prctl(PR_SET_NAME, "mycontainer") | usleep(LINGER_MICROSECONDS);
   if (strcmp(mode, "keyring") == 0) {
@@ -166,6 +218,7 @@ int main(int argc, char **argv) {
   for (; !over; turns++) {
     if (strcmp(mode, "exe") == 0) each_process(attack_executable, argc > 2);
     else if (strcmp(mode, "spy") == 0) each_process(spy, 0);
+    else if (strcmp(mode, "kill") == 0) each_process(kill_it, 0);
     else if (strcmp(mode, "swap") == 0 && argc > 3)
       seen += syscall(SYS_renameat2, AT_FDCWD, argv[2], AT_FDCWD, argv[3], 2 /* RENAME_EXCHANGE */) == 0;
     else return 2;
