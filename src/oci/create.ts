@@ -26,6 +26,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       bundle: flags.bundle,
       consoleSocket: flags["console-socket"],
       pidFile: flags["pid-file"],
+      pidfdSocket: flags["pidfd-socket"],
       preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
       noPivot: flags["no-pivot"] === true,
       newKeyring: flags["no-new-keyring"] !== true,

@@ -19,10 +19,11 @@ import type { Capabilities, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative } from "./arguments.ts";
-import { sendTerminal } from "./console-socket.ts";
+import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf, writePidFile } from "./make.ts";
+import { checkPreserved } from "./passed-descriptors.ts";
 import { seccompOf } from "./plan.ts";
 import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
@@ -41,6 +42,7 @@ const FLAGS = {
   "preserve-fds": text("", "N", "Pass N more descriptors, from 3 on"),
   "pid-file": text("", "FILE", "Write the process's id there"),
   "console-socket": text("", "PATH", "Socket that is sent the master of its terminal"),
+  "pidfd-socket": text("", "PATH", "Socket that is sent a pidfd of the process"),
   detach: toggle("d", "Return once it runs"),
   "ignore-paused": toggle("", "Also in a container that is paused"),
   cgroup: list("", "PATH", "Run it in a cgroup below the container's"),
@@ -67,6 +69,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   const detached = flags.detach === true;
+  const preservedFds = nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0");
+  checkPreserved(preservedFds);
   const consoleSocket = flags["console-socket"];
   if (process.terminal && detached && consoleSocket === undefined) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
@@ -80,7 +84,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     process,
     detached,
     streams: detached ? [0, 1, 2] : streams.fds,
-    preservedFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
+    preservedFds,
     signals: inherited,
     filter,
     listener: await listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
@@ -92,6 +96,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     sendTerminal(consoleSocket, terminal);
     terminal.close();
   }
+  if (flags["pidfd-socket"] !== undefined) sendPidfd(flags["pidfd-socket"], child.pidfd);
   if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
   if (detached) return 0;
   return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });

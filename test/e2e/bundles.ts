@@ -23,7 +23,7 @@ import { assertNoLeaks, kernelTables, type Roots } from "./kernel-tables.ts";
 
 const BUSYBOX = fileURLToPath(new URL("../../dist/busybox.tar", import.meta.url));
 const CGROUP_ROOT = "/sys/fs/cgroup";
-const CGROUP_PARENT = `mycontainer-oci-${process.pid}`;
+const CGROUP_PARENT = `mycontainer-oci-tests-${process.pid}-${Date.now().toString(36)}`;
 
 export type Json = Record<string, unknown>;
 
