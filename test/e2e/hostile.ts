@@ -51,7 +51,7 @@ export function addAttacker(engine: Engine, root: string): string {
 }
 
 /** Compiles test/tools/attacker.c; its path on the host. */
-export function compileAttacker(engine: Engine): string {
+export function compileAttacker(engine: Pick<Engine, "directory">): string {
   const program = join(engine.directory, "attacker");
   if (!existsSync(program))
     execFileSync("gcc", ["-std=gnu11", "-O2", "-Wall", "-static", "-o", program, SOURCE], { stdio: "inherit" });

@@ -39,7 +39,10 @@ static void copy(int from) {
   char buffer[4096];
   ssize_t length;
   /* The master of a terminal whose other side is closed gives EIO. */
-  while ((length = read(from, buffer, sizeof buffer)) > 0) fwrite(buffer, 1, (size_t)length, stdout);
+  while ((length = read(from, buffer, sizeof buffer)) > 0) {
+    fwrite(buffer, 1, (size_t)length, stdout);
+    fflush(stdout);
+  }
 }
 
 int main(int argc, char **argv) {
