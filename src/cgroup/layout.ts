@@ -45,7 +45,7 @@ const V1_CONTROLLERS: ReadonlySet<string> = new Set([
 const SEPARATOR = " - cgroup";
 
 /** Octal escapes of spaces and the like: proc_pid_mountinfo(5). */
-function unescapeField(field: string): string {
+export function unescapeField(field: string): string {
   return !field.includes("\\")
     ? field
     : field.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

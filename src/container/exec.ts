@@ -7,6 +7,7 @@ import { unifiedCgroupOf } from "../cgroup/members.ts";
 import { Failure } from "../failure.ts";
 import { asksForLabels, type LabelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
+import { setOomScore } from "../isolation/oom-score.ts";
 import { openProcfs } from "../isolation/procfs.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { call, isErrno } from "../linux/error.ts";
@@ -130,6 +131,8 @@ function enter(request: ExecRequest, pidfd: number, cgroupJoins: readonly Handle
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
     joinCgroup(cgroupJoins);
+    const { oomScoreAdj } = request.process;
+    if (oomScoreAdj !== undefined) setOomScore("self", oomScoreAdj);
     setns(
       pidfd,
       request.namespaces.reduce((flags, type) => flags + flagOf(type), 0),

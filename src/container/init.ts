@@ -9,7 +9,8 @@ import { attachRoot, ContainerRoot, pivotTo } from "../isolation/apply-root.ts";
 import { setAttributes } from "../isolation/attributes.ts";
 import { asksForLabels, labelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf, inUserNamespace } from "../isolation/namespaces.ts";
-import { openProcfs, setSysctl, writeOwn } from "../isolation/procfs.ts";
+import { findDangerousMounts, moveTo, removeMount } from "../isolation/no-pivot.ts";
+import { openProcfs, setSysctl } from "../isolation/procfs.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { utf8 } from "../linux/door.ts";
@@ -177,8 +178,10 @@ function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: Contain
   call("umask", "", 0);
   // No mount that is made here may reach the host: before the first one is made.
   mount("none", "/", null, MS.rec | MS.private);
+  const dangerous = plan.noPivot === true ? findDangerousMounts() : [];
   // Hooks find what is mounted by the path of the root.
-  attachRoot(handles.root, plan.root.kind === "directory" && plan.hooks !== undefined ? plan.root.path : "/");
+  const place = plan.root.kind === "directory" && plan.hooks !== undefined ? plan.root.path : "/";
+  attachRoot(handles.root, place);
   // A directory's mount may be a peer of the host's: what is mounted in it would be mounted there, too.
   if (plan.root.kind === "directory") {
     setAttributes(handles.root.fd, "/", { propagation: plan.rootPropagation.initial, recursive: true });
@@ -190,18 +193,18 @@ function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: Contain
     hooks?.run("createContainer", plan.hooks?.createContainer ?? [], hooks.state("creating", pid));
   }
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });
-  const { oomScoreAdj } = plan.process;
   const sysctls = Object.entries(plan.sysctls);
-  if (sysctls.length > 0 || oomScoreAdj !== undefined || asksForLabels(plan.process)) {
+  if (sysctls.length > 0 || asksForLabels(plan.process)) {
     using procfs = openProcfs();
     for (const [name, value] of sysctls) inStep(`setting ${name}=${value}`, () => setSysctl(procfs, name, value));
-    if (oomScoreAdj !== undefined) {
-      inStep("setting the OOM score", () => writeOwn(procfs, "oom_score_adj", String(oomScoreAdj)));
-    }
     if (asksForLabels(plan.process))
       inStep("setting the label", () => setExecLabels(procfs, plan.process, labelFacts()));
   }
-  inStep("making the root file system the root", () => pivotTo(handles.root.fd));
+  inStep("making the root file system the root", () => {
+    for (const path of dangerous) removeMount(path);
+    if (plan.noPivot === true) moveTo(handles.root.fd, place);
+    else pivotTo(handles.root.fd);
+  });
   const { final } = plan.rootPropagation;
   if (final !== undefined) mount("none", "/", null, final);
   if (plan.hostname !== undefined) setName("sethostname", plan.hostname);

@@ -9,6 +9,7 @@ import { openBindSource } from "../isolation/bind-source.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
 import { idmappedLayers } from "../isolation/idmap-layers.ts";
 import { cloneFlags, joinsAhead } from "../isolation/namespaces.ts";
+import { setOomScore } from "../isolation/oom-score.ts";
 import { openOverlay } from "../isolation/overlay.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
@@ -58,9 +59,9 @@ export interface LaunchOptions {
   /** Descriptors that only the supervisor may have: the new process closes them first. */
   readonly ownHandles: readonly Handle[];
   /** Called when the root and the network are made, before the program goes; with the terminal's master, if it has one. */
-  readonly rooted: (attached: Attached | undefined, terminal: Handle | undefined) => void;
+  readonly rooted: (attached: Attached | undefined, terminal: Handle | undefined, child: Child) => void;
   /** Called when a container with a gate waits there, before it is left alone: to record it. */
-  readonly ready?: () => void;
+  readonly ready?: (child: Child) => void;
   /** Called between the clone and the rest, with the new process's pid: to record it. */
   readonly born: (pid: number) => void;
 }
@@ -170,6 +171,7 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
     warn: (text) => emit({ kind: "warning", text }),
     listener: (fd) => options.listener?.(child, fd),
   };
+  if (plan.process.oomScoreAdj !== undefined) setOomScore(child.pid, plan.process.oomScoreAdj);
   if (plan.systemdUnit !== undefined) enterUnit(options, child.pid);
   if (plan.idMaps !== undefined) writeIdMaps(child.pid, plan.idMaps);
   if (isPlaced(plan)) sendPlace(plan, socketFd);
@@ -183,11 +185,11 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
     send(socketFd, { say: "hooked", pid: child.pid });
   }
   const terminal = awaitReport(socketFd, "rooted", listening)?.fds[0];
-  options.rooted(attached, terminal);
+  options.rooted(attached, terminal, child);
   send(socketFd, { say: "go" });
   if (options.gate !== undefined) {
     awaitReport(socketFd, "ready", listening);
-    options.ready?.();
+    options.ready?.(child);
     send(socketFd, { say: "keep" });
     return terminal;
   }

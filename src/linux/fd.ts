@@ -66,6 +66,12 @@ export function isOpen(fd: number): boolean {
   return attempt("fcntl", fd, F_GETFD) >= 0;
 }
 
+/** Whether a descriptor is open and came from whoever executed us, as those do that are not CLOEXEC: all of ours are. */
+export function isInherited(fd: number): boolean {
+  const flags = attempt("fcntl", fd, F_GETFD);
+  return flags >= 0 && (flags & FD_CLOEXEC) === 0;
+}
+
 export function setNonblocking(fd: number, nonblocking: boolean): void {
   const flags = call("fcntl", `descriptor ${fd}`, fd, F_GETFL);
   call("fcntl", `descriptor ${fd}`, fd, F_SETFL, nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);

@@ -18,11 +18,17 @@ import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
+<<<<<<< HEAD
 import { preservedFds } from "./arguments.ts";
 import { sendTerminal } from "./console-socket.ts";
+=======
+import { nonNegative } from "./arguments.ts";
+import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
+>>>>>>> ocitests
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf, writePidFile } from "./make.ts";
+import { checkPreserved } from "./passed-descriptors.ts";
 import { seccompOf } from "./plan.ts";
 import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
@@ -41,6 +47,7 @@ const FLAGS = {
   "preserve-fds": text("", "N", "Pass N more descriptors, from 3 on"),
   "pid-file": text("", "FILE", "Write the process's id there"),
   "console-socket": text("", "PATH", "Socket that is sent the master of its terminal"),
+  "pidfd-socket": text("", "PATH", "Socket that is sent a pidfd of the process"),
   detach: toggle("d", "Return once it runs"),
   "ignore-paused": toggle("", "Also in a container that is paused"),
   cgroup: list("", "PATH", "Run it in a cgroup below the container's"),
@@ -70,6 +77,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   const detached = flags.detach === true;
+  const preservedFds = nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0");
+  checkPreserved(preservedFds);
   const consoleSocket = flags["console-socket"];
   if (process.terminal && detached && consoleSocket === undefined) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
@@ -83,7 +92,11 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     process,
     detached,
     streams: detached ? [0, 1, 2] : streams.fds,
+<<<<<<< HEAD
     preservedFds: preserved,
+=======
+    preservedFds,
+>>>>>>> ocitests
     signals: inherited,
     filter,
     listener: await listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
@@ -103,6 +116,11 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     waitFor(child);
     throw error;
   }
+<<<<<<< HEAD
+=======
+  if (flags["pidfd-socket"] !== undefined) sendPidfd(flags["pidfd-socket"], child.pidfd);
+  if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
+>>>>>>> ocitests
   if (detached) return 0;
   return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });
 }

@@ -18,10 +18,15 @@ import { type Child, geteuid } from "../linux/process.ts";
 import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bundle, readBundle } from "./bundle.ts";
-import { sendTerminal } from "./console-socket.ts";
+import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
+<<<<<<< HEAD
 import { hooksOf, stateOf, stateText } from "./hooked.ts";
+=======
+import { type Hooked, hooksOf, stateOf, stateText } from "./hooked.ts";
+import { passedDescriptors } from "./passed-descriptors.ts";
+>>>>>>> ocitests
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
@@ -32,6 +37,7 @@ export interface MakeOptions {
   readonly bundle: string | undefined;
   readonly consoleSocket: string | undefined;
   readonly pidFile: string | undefined;
+  readonly pidfdSocket: string | undefined;
   readonly preserveFds: number;
   readonly noPivot: boolean;
   readonly newKeyring: boolean;
@@ -63,7 +69,8 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
     globals.cgroups === "systemd"
       ? (await import("./systemd-cgroup.ts")).systemdCgroup(bundle.spec, id, globals.rootless)
       : undefined;
-  const plan = planBundle(bundle, id, globals, options, systemd);
+  const passed = passedDescriptors(options.preserveFds);
+  const plan = withVariables(planBundle(bundle, id, globals, options, systemd), passed.variables);
   checkTerminal(plan, options);
   const filter = await filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
   const uncommon = await uncommonOf(bundle.spec, id);
@@ -75,7 +82,16 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   using lock = await claim(globals, id);
   const record: Ground["record"] = { ...firstRecord(bundle, plan, id) };
   if (systemd !== undefined) record.systemd = { unit: systemd.unit, isUser: systemd.isUser };
-  const parts = { filter, uncommon, hooks: hooked, listener, lock, openGate, enterUnit: systemd?.enter };
+  const parts = {
+    preservedFds: passed.count,
+    filter,
+    uncommon,
+    hooks: hooked,
+    listener,
+    lock,
+    openGate,
+    enterUnit: systemd?.enter,
+  };
   try {
     return { ...launchRecorded(options, globals, { bundle, plan, record, ...parts }), bundle, hooked };
   } catch (error) {
@@ -85,6 +101,11 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
     hooked?.run("poststop", plan.hooks?.poststop ?? [], stateText(bundle.spec, record, "stopped", 0));
     throw error;
   }
+}
+
+function withVariables(plan: Plan, variables: readonly string[]): Plan {
+  if (variables.length === 0) return plan;
+  return { ...plan, process: { ...plan.process, env: [...plan.process.env, ...variables] } };
 }
 
 function checkTerminal({ process }: Plan, { consoleSocket, attached }: MakeOptions): void {
@@ -103,6 +124,7 @@ interface Ground extends Pick<LaunchOptions, "filter" | "uncommon" | "hooks" | "
   /** Kept up to date, for whoever must undo what has been done. */
   readonly record: { -readonly [Field in keyof ContainerRecord]: ContainerRecord[Field] };
   readonly lock: Handle;
+  readonly preservedFds: number;
   readonly openGate: ((path: string) => Handle) | undefined;
 }
 
@@ -118,7 +140,8 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   // Who stays takes signals from a descriptor. Others end by them, and what they have begun is undone by the next command.
   const mask = options.attached ? blockExactly(signals) : currentMask();
   using gate = ground.openGate?.(paths.gate);
-  const complete = () => {
+  const complete = (child: Child) => {
+    if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, child.pidfd);
     record.complete = true;
     writeRecord(globals.root, record);
     if (options.pidFile !== undefined) writePidFile(options.pidFile, record.init?.pid ?? 0);
@@ -134,7 +157,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
     signals: { mask, ignored: ignoredSignals() },
     ownHandles: [ground.lock],
     ...(options.streams === undefined ? {} : { streams: options.streams }),
-    preservedFds: options.preserveFds,
+    preservedFds: ground.preservedFds,
     gate,
     diesWithSupervisor: options.attached,
     hooks: ground.hooks,
@@ -148,12 +171,12 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
       if (rdt !== undefined) record.rdt = rdt;
       writeRecord(globals.root, record);
     },
-    rooted: (_attached, master) => {
+    rooted: (_attached, master, child) => {
       if (options.consoleSocket !== undefined && master !== undefined) {
         sendTerminal(options.consoleSocket, master);
         master.close();
       }
-      if (gate === undefined) complete();
+      if (gate === undefined) complete(child);
     },
     ready: complete,
   });

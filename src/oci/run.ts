@@ -30,7 +30,12 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     bundle: flags.bundle,
     consoleSocket: flags["console-socket"],
     pidFile: flags["pid-file"],
+<<<<<<< HEAD
     preserveFds: preservedFds(flags["preserve-fds"]),
+=======
+    pidfdSocket: flags["pidfd-socket"],
+    preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
+>>>>>>> ocitests
     noPivot: flags["no-pivot"] === true,
     newKeyring: flags["no-new-keyring"] !== true,
     waits: false,

@@ -23,7 +23,7 @@ import { assertNoLeaks, kernelTables, type Roots } from "./kernel-tables.ts";
 
 const BUSYBOX = fileURLToPath(new URL("../../dist/busybox.tar", import.meta.url));
 const CGROUP_ROOT = "/sys/fs/cgroup";
-const CGROUP_PARENT = `mycontainer-oci-${process.pid}`;
+const CGROUP_PARENT = `mycontainer-oci-tests-${process.pid}-${Date.now().toString(36)}`;
 
 export type Json = Record<string, unknown>;
 
@@ -185,4 +185,17 @@ export function statusLine(pid: number, name: string): string | undefined {
     .find((line) => line.startsWith(`${name}:`))
     ?.slice(name.length + 1)
     .trim();
+}
+
+const RECEIVER = fileURLToPath(new URL("../tools/receiver.c", import.meta.url));
+
+/** Listens on a socket in the runtime's directory, with test/tools/receiver.c; its path, and what was received. */
+export async function receiver(runtime: Runtime): Promise<{ path: string; running: Running }> {
+  const program = join(runtime.directory, "receiver");
+  if (!existsSync(program))
+    execFileSync("gcc", ["-std=gnu11", "-O2", "-static", "-o", program, RECEIVER], { stdio: "inherit" });
+  const path = join(mkdtempSync(join(runtime.directory, "socket-")), "socket");
+  const running = start(runtime.directory, [program, path]);
+  await running.sees("stdout", "listening\n");
+  return { path, running };
 }

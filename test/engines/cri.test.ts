@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
+  cgroupParent,
   cgroupsNamed,
   cgroupValue,
   IMAGE,
@@ -20,6 +21,7 @@ const directory = workDirectory("cri");
 const socket = join(directory, "containerd.sock");
 const PAUSE_IMAGE = "localhost/pause:latest";
 const CRICTL = execFileSync(fileURLToPath(new URL("fetch-crictl", import.meta.url)), { encoding: "utf8" }).trim();
+const PARENT = cgroupParent("mycontainer-cri");
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 const crictl = (...args: string[]) =>
@@ -62,7 +64,7 @@ function file(name: string, content: object): string {
 const POD = file("pod.json", {
   metadata: { name: "pod", namespace: "default", uid: "mycontainer-test", attempt: 1 },
   log_directory: join(directory, "logs"),
-  linux: { cgroup_parent: "/mycontainer-cri", security_context: { namespace_options: { network: 2 } } },
+  linux: { cgroup_parent: PARENT, security_context: { namespace_options: { network: 2 } } },
 });
 
 const container = (name: string, command: string[], linux: object = {}) =>
@@ -161,7 +163,7 @@ describe("containerd's CRI, as Kubernetes speaks to it", { concurrency: false },
       file("other.json", {
         metadata: { name: "other", namespace: "default", uid: "mycontainer-other", attempt: 1 },
         log_directory: join(directory, "logs"),
-        linux: { cgroup_parent: "/mycontainer-cri", security_context: { namespace_options: { network: 2 } } },
+        linux: { cgroup_parent: PARENT, security_context: { namespace_options: { network: 2 } } },
       }),
     );
     await crictl("stopp", other);

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
+  cgroupParent,
   cgroupsNamed,
   cgroupValue,
   IMAGE,
@@ -29,7 +30,7 @@ const daemon = startDaemon(directory, [
     "--iptables=false",
     "--bridge=none",
     "--cgroup-parent",
-    "/mycontainer-docker",
+    cgroupParent("mycontainer-docker"),
   ],
   ...["--add-runtime", `mycontainer=${RUNTIME}`, "--default-runtime", "mycontainer"],
 ]);

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -104,6 +104,20 @@ export function cgroupsNamed(text: string): string[] {
   };
   walk(CGROUP_ROOT, 0);
   return found;
+}
+
+/** A parent for an engine's cgroups, which engines leave: removed at the end of the test file, when nothing is in it. */
+export function cgroupParent(name: string): string {
+  const remove = (path: string): void => {
+    if (!existsSync(path)) return;
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isDirectory()) remove(join(path, entry.name));
+    rmdirSync(path);
+  };
+  process.once("exit", () => {
+    for (const hierarchy of ["", ...readdirSync(CGROUP_ROOT)]) remove(join(CGROUP_ROOT, hierarchy, name));
+  });
+  return `/${name}`;
 }
 
 /** What a file of a container's cgroup says, whichever version of cgroups has it. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
+  cgroupParent,
   cgroupsNamed,
   cgroupValue,
   IMAGE,
@@ -25,7 +26,8 @@ const LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
 
 const podman = (...args: string[]) => succeed(directory, [...PODMAN, ...args]);
 const tryPodman = (...args: string[]) => run(directory, [...PODMAN, ...args]);
-const runArgs = (...args: string[]) => ["run", "--network", "none", ...LIMITS, ...args];
+const PARENT = ["--cgroup-parent", cgroupParent("mycontainer-podman")];
+const runArgs = (...args: string[]) => ["run", "--network", "none", ...PARENT, ...LIMITS, ...args];
 
 describe("podman", { concurrency: false }, () => {
   before(() => podman("load", "-q", "-i", imageArchive(directory)));
@@ -168,6 +170,7 @@ describe("podman", { concurrency: false }, () => {
       ...[
         "run",
         "--rm",
+        ...PARENT,
         ...LIMITS,
         "--network",
         "container:first",
