@@ -2,7 +2,7 @@
  * `create`: makes a container, up to where its program would start.
  */
 import { parseFlags, text, toggle } from "../term/flags.ts";
-import { oneId, preservedFds } from "./arguments.ts";
+import { nonNegative, oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { make } from "./make.ts";
 
@@ -26,12 +26,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       bundle: flags.bundle,
       consoleSocket: flags["console-socket"],
       pidFile: flags["pid-file"],
-<<<<<<< HEAD
-      preserveFds: preservedFds(flags["preserve-fds"]),
-=======
       pidfdSocket: flags["pidfd-socket"],
       preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
->>>>>>> ocitests
       noPivot: flags["no-pivot"] === true,
       newKeyring: flags["no-new-keyring"] !== true,
       waits: true,

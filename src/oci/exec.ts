@@ -18,13 +18,8 @@ import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
-<<<<<<< HEAD
-import { preservedFds } from "./arguments.ts";
-import { sendTerminal } from "./console-socket.ts";
-=======
 import { nonNegative } from "./arguments.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
->>>>>>> ocitests
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf, writePidFile } from "./make.ts";
@@ -60,7 +55,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (id === undefined) {
     throw new Failure('"exec" requires a container', { hint: "mycontainer-runtime exec [FLAGS] CONTAINER COMMAND..." });
   }
-  const preserved = preservedFds(flags["preserve-fds"]);
+  const preservedFds = nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0");
+  // Before anything of ours is open.
+  checkPreserved(preservedFds);
   const record = recordOf(globals.root, id);
   const status = statusOfContainer(globals.root, record);
   if (status === "stopped") throw new Failure("cannot exec in a stopped container");
@@ -77,8 +74,6 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   const detached = flags.detach === true;
-  const preservedFds = nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0");
-  checkPreserved(preservedFds);
   const consoleSocket = flags["console-socket"];
   if (process.terminal && detached && consoleSocket === undefined) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
@@ -92,11 +87,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     process,
     detached,
     streams: detached ? [0, 1, 2] : streams.fds,
-<<<<<<< HEAD
-    preservedFds: preserved,
-=======
     preservedFds,
->>>>>>> ocitests
     signals: inherited,
     filter,
     listener: await listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
@@ -109,6 +100,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       sendTerminal(consoleSocket, terminal);
       terminal.close();
     }
+    if (flags["pidfd-socket"] !== undefined) sendPidfd(flags["pidfd-socket"], child.pidfd);
     if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
   } catch (error) {
     // Nobody would know of a program whose start has failed.
@@ -116,11 +108,6 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     waitFor(child);
     throw error;
   }
-<<<<<<< HEAD
-=======
-  if (flags["pidfd-socket"] !== undefined) sendPidfd(flags["pidfd-socket"], child.pidfd);
-  if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
->>>>>>> ocitests
   if (detached) return 0;
   return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });
 }

@@ -21,12 +21,8 @@ import { type Bundle, readBundle } from "./bundle.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
-<<<<<<< HEAD
 import { hooksOf, stateOf, stateText } from "./hooked.ts";
-=======
-import { type Hooked, hooksOf, stateOf, stateText } from "./hooked.ts";
 import { passedDescriptors } from "./passed-descriptors.ts";
->>>>>>> ocitests
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";

@@ -7,7 +7,7 @@ import { supervise } from "../container/supervise.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
-import { oneId, preservedFds } from "./arguments.ts";
+import { nonNegative, oneId } from "./arguments.ts";
 import { MAKE_FLAGS } from "./create.ts";
 import { remove } from "./delete.ts";
 import type { Globals } from "./globals.ts";
@@ -30,12 +30,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     bundle: flags.bundle,
     consoleSocket: flags["console-socket"],
     pidFile: flags["pid-file"],
-<<<<<<< HEAD
-    preserveFds: preservedFds(flags["preserve-fds"]),
-=======
     pidfdSocket: flags["pidfd-socket"],
     preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
->>>>>>> ocitests
     noPivot: flags["no-pivot"] === true,
     newKeyring: flags["no-new-keyring"] !== true,
     waits: false,
