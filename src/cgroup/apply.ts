@@ -77,7 +77,7 @@ function makeCgroup(directory: string): boolean {
 export class CgroupInUse extends Failure {}
 
 /**
- * A cgroup may have been prepared for us; one with processes, in it or below, is somebody else's. To be called before it is on
+ * A cgroup may have been prepared for us; one with processes, in it or below, is somebody else's, as a frozen one. To be called before it is on
  * record as a container's own, to be emptied and removed with that. Throws a CgroupInUse.
  */
 export function refuseCgroupInUse(plan: CgroupPlan): void {
@@ -85,8 +85,20 @@ export function refuseCgroupInUse(plan: CgroupPlan): void {
 }
 
 function refuseInUse(directories: readonly string[]): void {
-  if (membersOf(directories).size === 0) return;
-  throw new CgroupInUse(`the cgroup ${directories[0]} has processes in it`, { hint: "choose another 'cgroupsPath'" });
+  const count = membersOf(directories).size;
+  if (count > 0) {
+    throw new CgroupInUse(`container's cgroup is not empty: ${count} process(es) found in ${directories[0]}`, {
+      hint: "choose another 'cgroupsPath'",
+    });
+  }
+  // Nothing could run in it, and whoever has frozen it may mean to keep it.
+  const frozen = directories.find((directory) =>
+    ["freezer.self_freezing", "cgroup.freeze"].some((file) => readIfAlive(`${directory}/${file}`)?.trim() === "1"),
+  );
+  if (frozen === undefined) return;
+  throw new CgroupInUse(`container's cgroup unexpectedly frozen: ${frozen}`, {
+    hint: "thaw it, or choose another 'cgroupsPath'",
+  });
 }
 
 function removeQuietly(directory: string): void {

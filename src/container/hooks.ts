@@ -4,7 +4,7 @@
  * caller's matter. What a hook says is kept for the error's text only.
  */
 import { Failure } from "../failure.ts";
-import { decode, utf8 } from "../linux/door.ts";
+import { decode, environ, utf8 } from "../linux/door.ts";
 import { errnoName, errnoText } from "../linux/errno.ts";
 import { attempt } from "../linux/error.ts";
 import { EventLoop, HANGUP, WRITABLE } from "../linux/eventloop.ts";
@@ -111,7 +111,10 @@ function runHook(hook: Hook, stateJson: string): string | undefined {
   return hookFailure(hook, attend(child, hook.timeout, { stdin, stdout, stderr, refused }, utf8(stateJson)));
 }
 
-/** The forked process: it becomes the hook, or says why not, and ends. */
+/**
+ * The forked process: it becomes the hook, or says why not, and ends. Without an environment in the config it has ours, as with
+ * runc and crun.
+ */
 function becomeHook(hook: Hook, streams: readonly number[], refusedFd: number): never {
   let errno = EPERM;
   try {
@@ -127,7 +130,7 @@ function becomeHook(hook: Hook, streams: readonly number[], refusedFd: number): 
     const signals = Array.from({ length: LAST_SIGNAL }, (_, index) => index + 1);
     resetDispositions(signals.filter((signal) => signal !== SIG.KILL && signal !== SIG.STOP));
     restoreMask(new Uint8Array(8));
-    errno = -execve(hook.path, hook.args?.length ? hook.args : [hook.path], hook.env ?? []);
+    errno = -execve(hook.path, hook.args?.length ? hook.args : [hook.path], hook.env ?? environ);
     attempt("write", refused.fd, new Int32Array([errno]), 4);
   } catch {
     attempt("write", refusedFd, new Int32Array([errno]), 4);

@@ -21,6 +21,8 @@ export interface RdtRecord {
 }
 
 export interface Uncommon {
+  /** The value of HOME, in the container's root; where the program's environment has none. */
+  readonly home?: (() => string) | undefined;
   /** In the first process, in its namespaces. */
   readonly enterTime?: ((procfs: Handle) => void) | undefined;
   /** In the process that becomes the program, while it has all privileges. */

@@ -72,6 +72,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const warn = (text: string) => tell(context.socketFd, { say: "warning", text });
   for (const warning of applyRlimits(plan.rlimits)) warn(warning);
   context.uncommon?.applyToProgram();
+  const env = withHome(plan.env, context.uncommon?.home);
   const entered = enterDirectory(plan.cwd, { again: true });
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
@@ -86,10 +87,14 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
     resetDispositions(context.signals.ignored);
     if (plan.noNewPrivileges) install(context.filter, socketFd);
     restoreMask(context.signals.mask);
-    throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, plan.env));
+    throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, env));
   } catch (error) {
     reportFailure(socketFd, error);
   }
+}
+
+function withHome(env: readonly string[], home: (() => string) | undefined): readonly string[] {
+  return home === undefined ? env : [...env.filter((entry) => entry !== "HOME="), `HOME=${home()}`];
 }
 
 /** Tells the other side, if there is one, why the program does not run, and ends. */

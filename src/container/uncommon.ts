@@ -1,6 +1,6 @@
 /**
  * What few containers ask for: scheduling, I/O priority, personality, memory policy, CPU affinity, clocks of their own, cache
- * and bandwidth of Intel's resource director, network devices of the host's. All of it is planned before anything is made; the
+ * and bandwidth of Intel's resource director, network devices of the host's, a HOME that has to be looked up. All of it is planned before anything is made; the
  * code is loaded where one is asked for.
  */
 import type { Process, Spec } from "../spec/config.ts";
@@ -16,15 +16,29 @@ export async function uncommonOf(spec: Spec, id: string): Promise<Uncommon | und
   const ofLinux = [linux.personality, linux.timeOffsets, linux.memoryPolicy, linux.intelRdt, linux.netDevices];
   const ownTime = linux.namespaces?.some(({ type, path }) => type === "time" && !path) === true;
   const asked = ofLinux.some((field) => field !== undefined) || ownTime;
-  if (!asked && (process === undefined || !asksForProcess(process))) return undefined;
+  const home = await homeOf(process);
+  if (!asked && (process === undefined || !asksForProcess(process))) return onlyHome(home);
   const { planUncommon } = await import("./plan-uncommon.ts");
-  return planUncommon(spec, id);
+  return { ...planUncommon(spec, id), home };
 }
 
 /** As `uncommonOf`, of a program that exec adds: what belongs to the container alone is left out. */
 export async function uncommonOfExec(process: Process, spec: Spec): Promise<Uncommon | undefined> {
   const { personality, memoryPolicy } = spec.linux ?? {};
-  if (!asksForProcess(process) && personality === undefined && memoryPolicy === undefined) return undefined;
+  const home = await homeOf(process);
+  if (!asksForProcess(process) && personality === undefined && memoryPolicy === undefined) return onlyHome(home);
   const { planUncommonProgram } = await import("./plan-uncommon.ts");
-  return { applyToProgram: planUncommonProgram(process, spec, true), applyFromHost: () => undefined };
+  return { home, applyToProgram: planUncommonProgram(process, spec, true), applyFromHost: () => undefined };
+}
+
+/** Looks up the home directory of the program's user, if the environment does not have HOME: as runc and crun do. */
+async function homeOf(process: Process | undefined): Promise<(() => string) | undefined> {
+  const has = process?.env?.some((entry) => entry.startsWith("HOME=") && entry !== "HOME=");
+  if (process === undefined || has === true) return undefined;
+  const { homeInRoot } = await import("../isolation/users.ts");
+  return () => homeInRoot(process.user.uid);
+}
+
+function onlyHome(home: (() => string) | undefined): Uncommon | undefined {
+  return home && { home, applyToProgram: () => {}, applyFromHost: () => undefined };
 }

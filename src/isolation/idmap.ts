@@ -37,7 +37,7 @@ export function formatIdMap(mappings: readonly IdMapping[], name: string): strin
     throw new Failure(`${name}: ${mappings.length} ranges are more than the kernel's limit of ${LINE_LIMIT}`);
   }
   for (const { containerID, hostID, size } of mappings) {
-    if (![containerID, hostID].every(isId) || !isId(size) || size === 0) {
+    if (![containerID, hostID].every(isId) || !Number.isInteger(size) || size < 1 || size > ID_LIMIT) {
       throw new Failure(`${name}: '${containerID} ${hostID} ${size}' is not a range of ids`);
     }
     if (containerID + size > ID_LIMIT || hostID + size > ID_LIMIT) {

@@ -6,6 +6,7 @@
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import { type Handle, O_NONBLOCK } from "../linux/fd.ts";
+import { O_DIRECTORY, openHost } from "../linux/hostpath.ts";
 import { readAllText } from "../linux/io.ts";
 import { O_PATH, openInRoot, openInRootIfThere } from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
@@ -153,6 +154,20 @@ export function readAccounts(rootFds: readonly number[]): Accounts {
     return "";
   };
   return { passwd: first("/etc/passwd"), group: first("/etc/group") };
+}
+
+/**
+ * The home directory of a user by the accounts of our own root, which is a container's: `/` if they do not know it. To be
+ * called with all privileges. Accounts that make no sense are no reason not to run.
+ */
+export function homeInRoot(uid: number): string {
+  try {
+    using root = openHost("/", O_PATH | O_DIRECTORY);
+    return findUser(String(uid), readAccounts([root.fd]).passwd).home;
+  } catch (error) {
+    if (error instanceof Failure || isErrno(error)) return "/";
+    throw error;
+  }
 }
 
 function readAccountFile(rootFd: number, path: string): string | undefined {

@@ -143,7 +143,7 @@ function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly st
   return {
     ...process,
     args: [...command],
-    env: [...(process.env ?? []), ...flags.env],
+    env: withoutEarlier([...(process.env ?? []), ...flags.env]),
     cwd: flags.cwd ?? process.cwd,
     terminal: flags.tty === true,
     user: { ...process.user, ...ids, additionalGids: [...(process.user.additionalGids ?? []), ...gids] },
@@ -152,6 +152,11 @@ function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly st
     ...(flags.apparmor === undefined ? {} : { apparmorProfile: flags.apparmor }),
     ...(flags["process-label"] === undefined ? {} : { selinuxLabel: flags["process-label"] }),
   };
+}
+
+/** Of variables that are there twice, only the last: getenv(3) takes the first. */
+function withoutEarlier(env: readonly string[]): string[] {
+  return [...new Map(env.map((entry) => [entry.split("=", 1)[0], entry])).values()];
 }
 
 /** Added ones are in all sets but the inheritable and ambient ones (CVE-2022-29162). */

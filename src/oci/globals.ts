@@ -27,6 +27,8 @@ export const GLOBAL_FLAGS = {
   "systemd-cgroup": toggle("", "Have systemd make cgroups; cgroupsPath is then slice:prefix:name"),
   "cgroup-manager": text("", "MANAGER", "cgroupfs, systemd or disabled, as with crun"),
   rootless: text("", "WHETHER", "true, false or auto: do without what needs root"),
+  version: toggle("v", "Print the version"),
+  help: toggle("h", "Print this"),
   criu: text("", "PATH", "Taken for the sake of older engines; criu is looked for in PATH"),
 } as const;
 
@@ -42,7 +44,12 @@ function defaultRoot(isRoot: boolean): string {
 }
 
 /** Takes the global flags off the front. `rest` begins with the command. */
-export function parseGlobals(argv: readonly string[]): { globals: Globals; rest: readonly string[] } {
+export function parseGlobals(argv: readonly string[]): {
+  globals: Globals;
+  rest: readonly string[];
+  /** What is to be told in place of a command. */
+  tell: "version" | "help" | undefined;
+} {
   const { flags, rest } = parseFlags("", GLOBAL_FLAGS, argv, { stopAtFirstWord: true, program: "mycontainer-runtime" });
   const logFormat = flags["log-format"] ?? "text";
   if (logFormat !== "text" && logFormat !== "json") throw new Failure(`invalid log-format: ${logFormat}`);
@@ -65,7 +72,16 @@ export function parseGlobals(argv: readonly string[]): { globals: Globals; rest:
       rootless: rootless === "auto" ? !isRoot : rootless === "true",
     },
     rest,
+    tell: whatToTell(flags, rest),
   };
+}
+
+function whatToTell(
+  { version, help }: { version: boolean | undefined; help: boolean | undefined },
+  [command]: readonly string[],
+): "version" | "help" | undefined {
+  if (version === true || command === "version") return "version";
+  return help === true || command === undefined || command === "help" ? "help" : undefined;
 }
 
 function isManager(name: string): name is keyof typeof MANAGERS {

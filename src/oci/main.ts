@@ -82,18 +82,14 @@ export async function main(): Promise<void> {
   };
   let entry: Entry | undefined;
   try {
-    const [first, second] = args.slice(1);
-    if (first === "--version" || first === "-v" || first === "version") {
-      tellVersion();
-      return exit(0);
-    }
-    if (first === undefined || first === "--help" || first === "-h" || (first === "help" && second === undefined)) {
-      for (const text of usage()) line(text);
-      return exit(0);
-    }
-    const parsed = parseGlobals(args.slice(1));
+    const { tell, rest, ...parsed } = parseGlobals(args.slice(1));
     globals = parsed.globals;
-    const [name = "", ...argv] = parsed.rest;
+    if (tell !== undefined) {
+      if (tell === "version") tellVersion();
+      else for (const text of usage()) line(text);
+      return exit(0);
+    }
+    const [name = "", ...argv] = rest;
     entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (entry === undefined) {
       throw new Failure(`no such command: '${name}'`, { hint: "'mycontainer-runtime --help' lists the commands" });

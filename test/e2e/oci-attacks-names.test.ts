@@ -111,7 +111,7 @@ oci("the cgroup of a running container, or one above it, is refused, and its pro
   const { pid } = await stateOf(runtime, "victim");
   const own = cgroupsPathOf("victim");
   for (const cgroupsPath of [own, dirname(own)]) {
-    await refuses(runtime, { linux: { cgroupsPath } }, /has processes in it/);
+    await refuses(runtime, { linux: { cgroupsPath } }, /cgroup is not empty: \d+ process\(es\) found/);
     assert.equal((await stateOf(runtime, "victim")).status, "running", cgroupsPath);
     assert.equal((await stateOf(runtime, "victim")).pid, pid);
   }

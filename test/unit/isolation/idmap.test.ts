@@ -26,6 +26,11 @@ test("a map is less than a page", () => {
   assert.throws(() => formatIdMap(wide, "m"), /longer than the kernel's limit/);
 });
 
+test("all ids there are can be mapped at once", () => {
+  assert.equal(formatIdMap([{ containerID: 0, hostID: 0, size: 4294967295 }], "m"), "0 0 4294967295\n");
+  assert.throws(() => formatIdMap([{ containerID: 0, hostID: 0, size: 4294967296 }], "m"), Failure);
+});
+
 test("ids that are none are refused", () => {
   for (const change of [
     { size: 0 },
