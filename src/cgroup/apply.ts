@@ -81,7 +81,7 @@ export class CgroupInUse extends Failure {}
  * record as a container's own, to be emptied and removed with that. Throws a CgroupInUse.
  */
 export function refuseCgroupInUse(plan: CgroupPlan): void {
-  refuseInUse(plan.directories.map(({ directory }) => directory));
+  refuseInUse(plan.directories.map(({ directory }) => directory).filter(exists));
 }
 
 function refuseInUse(directories: readonly string[]): void {

@@ -19,6 +19,9 @@ export interface PassedDescriptors {
 /** The sockets come first, then what is preserved. Throws a Failure if one is not there. */
 export function passedDescriptors(preserved: number): PassedDescriptors {
   const sockets = variable("LISTEN_PID") === String(getpid()) ? countOf(variable("LISTEN_FDS") ?? "") : 0;
+  for (let fd = FIRST; fd < FIRST + sockets; fd++) {
+    if (!isInherited(fd)) throw new Failure(`LISTEN_FDS is ${sockets}, and descriptor ${fd} is not open`);
+  }
   checkPreserved(preserved, FIRST + sockets);
   if (sockets === 0) return { count: preserved, variables: [] };
   // The program is the first process of its own PID namespace.

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,9 +16,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { MYCONTAINER_RUNTIME, start, startOnTerminal } from "./harness.ts";
-import { addAttacker, countsOf, makeRoot } from "./hostile.ts";
+import { makeRoot } from "./hostile.ts";
 import {
-  type Json,
   makeBundle,
   namespaces,
   oci,
@@ -251,131 +249,6 @@ for (const [type, file, change] of [
     },
   );
 }
-
-const TARGETS: readonly (readonly [string, string])[] = [
-  ["/../../../../../../../../tmp", "out of the root"],
-  ["/proc/1/root", "to the root of the first process"],
-  ["/proc/self/cwd", "to a working directory"],
-  ["/proc/self/fd/3", "to a descriptor"],
-];
-
-for (const [link, where] of TARGETS) {
-  oci(`a mount whose target is a link ${where} stays in the root, or is refused`, async (runtime) => {
-    const root = makeRoot(runtime);
-    const host = hostDirectory(runtime);
-    symlinkSync(link, join(root, "link"));
-    mkdirSync(join(root, "tmp"));
-    const mounts = (mount: Json) => [PROC, DEV, mount];
-    for (const mount of [
-      { destination: "/link/canary", type: "tmpfs", source: "tmpfs" },
-      { destination: "/link", type: "bind", source: host, options: ["rbind"] },
-      { destination: "/link/new/deep", type: "bind", source: join(host, "file"), options: ["bind"] },
-    ]) {
-      await runScript(runtime, "true", { mounts: mounts(mount) }, root);
-      assert.deepEqual(mountsBelow("/tmp/canary"), []);
-      assert.ok(!existsSync("/tmp/canary"));
-      assert.ok(!existsSync("/tmp/new"));
-      assert.deepEqual(readdirSync(host), ["file"]);
-    }
-  });
-}
-
-oci("a mount that is made in a container never shows on the host, but where shared was asked for", async (runtime) => {
-  const host = mkdtempSync(join(runtime.directory, "shared-"));
-  execFileSync("mount", ["-t", "tmpfs", "tmpfs", host]);
-  execFileSync("mount", ["--make-shared", host]);
-  try {
-    const admin = ["CAP_SYS_ADMIN"];
-    const process = { capabilities: { bounding: admin, effective: admin, permitted: admin } };
-    mkdirSync(join(host, "in"));
-    const script = 'mkdir -p /shared/in; mount -t tmpfs canary /shared/in && test -n "$(grep canary /proc/mounts)"';
-    for (const option of [[], ["private"], ["rprivate"], ["slave"], ["rslave"], ["unbindable"], ["rshared"]]) {
-      for (const rootfsPropagation of ["", "rslave", "rshared", "rprivate"]) {
-        const mounts = [
-          PROC,
-          DEV,
-          { destination: "/shared", type: "bind", source: host, options: ["rbind", ...option] },
-        ];
-        const { status, stderr } = await runScript(runtime, script, { mounts, process, linux: { rootfsPropagation } });
-        assert.equal(status, 0, stderr);
-        const seen = mountsBelow(host);
-        if (seen.length > 0) execFileSync("umount", [join(host, "in")]);
-        // A root that is a slave, with all below it, takes back what one mount was given.
-        const asked = option.includes("rshared") && rootfsPropagation !== "rslave";
-        assert.equal(seen.length > 0, asked, `${option} ${rootfsPropagation}: ${seen}`);
-      }
-    }
-  } finally {
-    execFileSync("umount", ["-R", host]);
-  }
-});
-
-oci(
-  "a root that is below a shared mount gets nothing mounted on the host, whatever its propagation",
-  async (runtime) => {
-    const host = mkdtempSync(join(runtime.directory, "shared-"));
-    execFileSync("mount", ["-t", "tmpfs", "tmpfs", host]);
-    execFileSync("mount", ["--make-shared", host]);
-    try {
-      const root = join(host, "root");
-      execFileSync("cp", ["-a", makeRoot(runtime), root]);
-      const admin = ["CAP_SYS_ADMIN"];
-      const process = { capabilities: { bounding: admin, effective: admin, permitted: admin } };
-      for (const rootfsPropagation of [
-        "",
-        "private",
-        "rprivate",
-        "slave",
-        "rslave",
-        "shared",
-        "rshared",
-        "unbindable",
-      ]) {
-        for (const hooks of [{}, { createContainer: [{ path: "/bin/true" }] }]) {
-          const change = { process, hooks, linux: { rootfsPropagation, maskedPaths: MASKED } };
-          const { status, stderr } = await runScript(runtime, "mkdir -p /in; mount -t tmpfs canary /in", change, root);
-          assert.equal(status, 0, stderr);
-          assert.deepEqual(mountsBelow(host), [], rootfsPropagation);
-        }
-      }
-    } finally {
-      execFileSync("umount", ["-R", host]);
-    }
-  },
-);
-
-const STARTS = 60;
-
-oci("mount targets that another container swaps never lead out of the root", async (runtime, t) => {
-  const host = hostDirectory(runtime);
-  const shared = mkdtempSync(join(runtime.directory, "swapped-"));
-  mkdirSync(join(shared, "target"));
-  symlinkSync(`/../../../../../../../..${host}`, join(shared, "link"));
-  const volume = { destination: "/shared", type: "bind", source: shared, options: ["rbind"] };
-  const attackerRoot = makeRoot(runtime);
-  const args = [addAttacker(runtime, attackerRoot), "swap", "/shared/target", "/shared/link"];
-  const bundle = makeBundle(runtime, args, { mounts: [PROC, DEV, volume] }, attackerRoot);
-  const swapper = runtime.start(["run", "--bundle", bundle, "swapper"]);
-  await swapper.sees("stdout", "ready");
-  const mounts = [
-    PROC,
-    DEV,
-    volume,
-    { destination: "/shared/target/deep", type: "tmpfs", source: "tmpfs" },
-    { destination: "/shared/target/bound", type: "bind", source: runtime.run, options: ["bind"] },
-  ];
-  const linux = { maskedPaths: ["/shared/target/file"], readonlyPaths: ["/shared/target"] };
-  const victim = makeBundle(runtime, ["/bin/true"], { mounts, linux });
-  for (let turn = 0; turn < STARTS; turn++) {
-    await runtime.call(["run", "--bundle", victim, "victim"]);
-    assert.deepEqual(readdirSync(host), ["file"], `in turn ${turn}`);
-    assert.equal(mountsBelow(host).length, 0);
-  }
-  await runtime.must(["kill", "swapper", "TERM"]);
-  const { seen = 0 } = countsOf((await swapper.ended).stdout);
-  t.diagnostic(`${STARTS} starts during ${seen} exchanges`);
-  assert.ok(seen > STARTS, "nothing was swapped");
-});
 
 for (const name of ["dev/console", "dev/pts", "dev/ptmx", "dev/tty", "dev/fd"]) {
   oci(`a terminal with /${name} swapped for a link to the host changes nothing there`, async (runtime) => {
