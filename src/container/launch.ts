@@ -13,6 +13,7 @@ import { setOomScore } from "../isolation/oom-score.ts";
 import { openOverlay } from "../isolation/overlay.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
+import { openOffsetsOf } from "../isolation/time-offsets.ts";
 import { isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
 import { O_RDONLY, openHost } from "../linux/hostpath.ts";
@@ -174,7 +175,7 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   if (plan.process.oomScoreAdj !== undefined) setOomScore(child.pid, plan.process.oomScoreAdj);
   if (plan.systemdUnit !== undefined) enterUnit(options, child.pid);
   if (plan.idMaps !== undefined) writeIdMaps(child.pid, plan.idMaps);
-  if (isPlaced(plan)) sendPlace(plan, socketFd);
+  if (isPlaced(plan)) sendPlace(plan, child.pid, socketFd);
   // While the container's process makes its root, the network is made.
   const attached = whileItLives(socketFd, () => attach(options, child.pid));
   if (hooks !== undefined && hasMountHooks(plan)) {
@@ -201,10 +202,12 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   return terminal;
 }
 
-function sendPlace(plan: Plan, socketFd: number): void {
+function sendPlace(plan: Plan, pid: number, socketFd: number): void {
   using stack = new DisposableStack();
   const sources = lateBinds(plan).map((step) => stack.use(openBindSource(step, plan.idMaps)).fd);
-  send(socketFd, { say: "placed" }, sources);
+  const ownsTime = plan.idMaps !== undefined && plan.namespaces.create.includes("time");
+  const offsets = ownsTime ? [stack.use(openOffsetsOf(pid)).fd] : [];
+  send(socketFd, { say: "placed" }, [...sources, ...offsets]);
 }
 
 /** systemd makes a unit's cgroup, with the process in it; what it does not know of limits and hierarchies is ours to add. */
