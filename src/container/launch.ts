@@ -8,9 +8,10 @@ import { Failure } from "../failure.ts";
 import { openBindSource } from "../isolation/bind-source.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
 import { idmappedLayers } from "../isolation/idmap-layers.ts";
-import { cloneFlags, joinsAhead } from "../isolation/namespaces.ts";
+import { cloneFlags, inUserNamespace, joinsAhead } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
 import { openOverlay } from "../isolation/overlay.ts";
+import { raiseHardLimits } from "../isolation/rlimits.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { openOffsetsOf } from "../isolation/time-offsets.ts";
@@ -174,6 +175,7 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   };
   if (plan.process.oomScoreAdj !== undefined) setOomScore(child.pid, plan.process.oomScoreAdj);
   if (plan.systemdUnit !== undefined) enterUnit(options, child.pid);
+  if (inUserNamespace(plan.namespaces)) raiseHardLimits(child.pid, plan.process.rlimits);
   if (plan.idMaps !== undefined) writeIdMaps(child.pid, plan.idMaps);
   if (isPlaced(plan)) sendPlace(plan, child.pid, socketFd);
   // While the container's process makes its root, the network is made.
