@@ -145,19 +145,21 @@ function lastStop(context: InitContext): Partial<ProgramContext> {
   };
 }
 
-/** Waits until the host's side has done what only it can; with that comes what it has opened meanwhile. */
-function awaitPlace(plan: Plan, handles: InitHandles, socketFd: number): void {
+/** Waits until the host's side has done what only it can; with that comes what it has opened meanwhile. Returns the file of clock offsets, if it is there. */
+function awaitPlace(plan: Plan, handles: InitHandles, socketFd: number): Handle | undefined {
   const received = receive<Order>(socketFd);
   if (received?.message.say !== "placed") exit(1);
-  lateBinds(plan).forEach((step, index) => {
+  const late = lateBinds(plan);
+  late.forEach((step, index) => {
     const source = received.fds[index];
     if (source !== undefined) handles.bindSources.set(step, source);
   });
+  return received.fds[late.length];
 }
 
 function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): void {
   joinCgroup(handles.cgroupJoins);
-  if (isPlaced(plan)) awaitPlace(plan, handles, socketFd);
+  using timeOffsets = isPlaced(plan) ? awaitPlace(plan, handles, socketFd) : undefined;
   if (inUserNamespace(plan.namespaces)) {
     // Become the root of the user namespace; the groups of the host's root are not the container's.
     setGroups([]);
@@ -170,7 +172,7 @@ function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): vo
   if (plan.namespaces.create.includes("cgroup")) unshare(CLONE.newCgroup);
   if (uncommon?.enterTime !== undefined) {
     using procfs = openProcfs();
-    uncommon.enterTime(procfs);
+    uncommon.enterTime({ procfs, opened: timeOffsets });
   }
 }
 

@@ -8,11 +8,13 @@ import { Failure } from "../failure.ts";
 import { openBindSource } from "../isolation/bind-source.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
 import { idmappedLayers } from "../isolation/idmap-layers.ts";
-import { cloneFlags, joinsAhead } from "../isolation/namespaces.ts";
+import { cloneFlags, inUserNamespace, joinsAhead } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
 import { openOverlay } from "../isolation/overlay.ts";
+import { raiseHardLimits } from "../isolation/rlimits.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
+import { openOffsetsOf } from "../isolation/time-offsets.ts";
 import { isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
 import { O_RDONLY, openHost } from "../linux/hostpath.ts";
@@ -173,8 +175,9 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   };
   if (plan.process.oomScoreAdj !== undefined) setOomScore(child.pid, plan.process.oomScoreAdj);
   if (plan.systemdUnit !== undefined) enterUnit(options, child.pid);
+  if (inUserNamespace(plan.namespaces)) raiseHardLimits(child.pid, plan.process.rlimits);
   if (plan.idMaps !== undefined) writeIdMaps(child.pid, plan.idMaps);
-  if (isPlaced(plan)) sendPlace(plan, socketFd);
+  if (isPlaced(plan)) sendPlace(plan, child.pid, socketFd);
   // While the container's process makes its root, the network is made.
   const attached = whileItLives(socketFd, () => attach(options, child.pid));
   if (hooks !== undefined && hasMountHooks(plan)) {
@@ -201,10 +204,12 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   return terminal;
 }
 
-function sendPlace(plan: Plan, socketFd: number): void {
+function sendPlace(plan: Plan, pid: number, socketFd: number): void {
   using stack = new DisposableStack();
   const sources = lateBinds(plan).map((step) => stack.use(openBindSource(step, plan.idMaps)).fd);
-  send(socketFd, { say: "placed" }, sources);
+  const ownsTime = plan.idMaps !== undefined && plan.namespaces.create.includes("time");
+  const offsets = ownsTime ? [stack.use(openOffsetsOf(pid)).fd] : [];
+  send(socketFd, { say: "placed" }, [...sources, ...offsets]);
 }
 
 /** systemd makes a unit's cgroup, with the process in it; what it does not know of limits and hierarchies is ours to add. */

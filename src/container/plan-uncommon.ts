@@ -8,8 +8,7 @@ import { applyIoPriority, planIoPriority } from "../isolation/io-priority.ts";
 import { applyMemoryPolicy, planMemoryPolicy } from "../isolation/memory-policy.ts";
 import { applyPersonality, planPersonality } from "../isolation/personality.ts";
 import { applyScheduler, planScheduler } from "../isolation/scheduler.ts";
-import { enterNewTimeNamespace, formatTimeOffsets } from "../isolation/time-offsets.ts";
-import type { Handle } from "../linux/fd.ts";
+import { enterNewTimeNamespace, formatTimeOffsets, type OffsetsPlace } from "../isolation/time-offsets.ts";
 import { moveNetDevices, planNetDevices } from "../network/net-devices.ts";
 import type { Process, Spec } from "../spec/config.ts";
 
@@ -24,7 +23,7 @@ export interface Uncommon {
   /** The value of HOME, in the container's root; where the program's environment has none. */
   readonly home?: (() => string) | undefined;
   /** In the first process, in its namespaces. */
-  readonly enterTime?: ((procfs: Handle) => void) | undefined;
+  readonly enterTime?: ((place: OffsetsPlace) => void) | undefined;
   /** In the process that becomes the program, while it has all privileges. */
   readonly applyToProgram: () => void;
   /** In the host's process, once the first process is there. Returns what is to be undone. */
@@ -41,7 +40,7 @@ export function planUncommon(spec: Spec, id: string): Uncommon {
   }
   const offsets = linux.timeOffsets === undefined ? undefined : formatTimeOffsets(linux.timeOffsets);
   return {
-    enterTime: time === undefined || time.path ? undefined : (procfs) => enterNewTimeNamespace(procfs, offsets),
+    enterTime: time === undefined || time.path ? undefined : (place) => enterNewTimeNamespace(place, offsets),
     applyToProgram: process === undefined ? () => {} : planUncommonProgram(process, spec, false),
     applyFromHost: planFromHost(spec, id),
   };

@@ -57,6 +57,20 @@ function unsigned(value: Int64): bigint {
 }
 
 /**
+ * Raises the hard limits of a child to where it may set its own: in a user namespace it may not raise them itself. What may not be
+ * raised from here either is told by `applyRlimits`, which follows in the child.
+ */
+export function raiseHardLimits(pid: number, rlimits: readonly Rlimit[]): void {
+  for (const { type, hard } of rlimits) {
+    const resource = rlimitNumber(type);
+    if (resource === undefined) continue;
+    const current = getLimit(resource, pid);
+    const wanted = unsigned(hard);
+    if (wanted > current.hard) setLimit(resource, current.soft, wanted, pid);
+  }
+}
+
+/**
  * Sets limits of this process. Where it may not raise one (without CAP_SYS_RESOURCE, or past fs.nr_open), the limit is set as
  * high as it may be.
  * @returns a warning for each limit that is lower than asked for

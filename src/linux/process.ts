@@ -253,13 +253,13 @@ export function setGroups(gids: readonly number[]): void {
 const rlimit = struct({ soft: "big64", hard: "big64" });
 
 /** prlimit(2) on this process. Returns 0 or `-errno`. */
-export function setLimit(resource: number, soft: bigint, hard: bigint): number {
-  return attempt("prlimit64", 0, resource, rlimit.encode({ soft, hard }), null);
+export function setLimit(resource: number, soft: bigint, hard: bigint, pid = 0): number {
+  return attempt("prlimit64", pid, resource, rlimit.encode({ soft, hard }), null);
 }
 
-export function getLimit(resource: number): { soft: bigint; hard: bigint } {
+export function getLimit(resource: number, pid = 0): { soft: bigint; hard: bigint } {
   const out = new Uint8Array(rlimit.size);
-  call("prlimit64", "", 0, resource, null, out);
+  call("prlimit64", "", pid, resource, null, out);
   return rlimit.decode(out);
 }
 

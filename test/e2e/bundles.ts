@@ -101,7 +101,7 @@ function removeCgroups(): void {
 
 function openRuntime(program: string, directory: string): Runtime {
   const rootfs = join(directory, "rootfs");
-  const roots = { root: join(directory, "state"), run: join(directory, "run") };
+  const roots = { root: join(directory, "state"), run: join(directory, "run"), cgroup: CGROUP_PARENT };
   for (const path of [rootfs, roots.root, roots.run]) mkdirSync(path, { mode: 0o755, recursive: true });
   execFileSync("tar", ["-C", rootfs, "-xf", BUSYBOX]);
   // By this their processes are known: kernel-tables.ts.

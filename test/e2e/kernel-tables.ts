@@ -12,7 +12,12 @@ export type Table = "mounts" | "cgroups" | "links" | "routes" | "rules" | "proce
 export type Tables = Record<Table, string[]>;
 
 /** Directories whose files belong to the engine under test: its state root and its runtime root. */
-export type Roots = { root: string; run: string };
+export type Roots = {
+  root: string;
+  run: string;
+  /** How the name of the cgroup begins in which its containers are; `mycontainer` unless told. */
+  cgroup?: string;
+};
 
 const CGROUP_ROOT = "/sys/fs/cgroup";
 const CGROUP_DEPTH_MOST = 6;
@@ -54,15 +59,15 @@ export function parseMounts(mountinfo: string): string[] {
     });
 }
 
-/** Directories of containers in every hierarchy: what lies below one named mycontainer*. */
-function cgroups(): string[] {
+/** Directories of containers in every hierarchy: what lies below one whose name begins so. */
+function cgroups(prefix: string): string[] {
   const found: string[] = [];
   const walk = (path: string, depth: number, ours: boolean): void => {
     const entries = unlessGone(() => readdirSync(path, { withFileTypes: true })) ?? [];
     for (const entry of entries) {
       if (!entry.isDirectory()) continue;
       const child = join(path, entry.name);
-      const isOurs = ours || entry.name.startsWith("mycontainer");
+      const isOurs = ours || entry.name.startsWith(prefix);
       // The parent itself may stay, as the hierarchy's own directories do.
       if (ours) found.push(child);
       if (depth < CGROUP_DEPTH_MOST) walk(child, depth + 1, isOurs);
@@ -125,7 +130,7 @@ export function kernelTables(roots: Roots): Tables {
   const found = processes(roots);
   return {
     mounts: parseMounts(readFileSync("/proc/self/mountinfo", "utf8")),
-    cgroups: cgroups(),
+    cgroups: cgroups(roots.cgroup ?? "mycontainer"),
     links: linesOf("ip", "-o", "link").map((line) => (line.split(": ")[1] ?? line).split("@")[0] ?? line),
     // Whether a bridge has a link that is up changes by itself, some time after its last container has gone.
     routes: linesOf("ip", "-o", "route").map((line) => line.replace(" linkdown", "")),
