@@ -19,7 +19,7 @@ import type { Capabilities, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative } from "./arguments.ts";
-import { sendTerminal } from "./console-socket.ts";
+import { sendPidfd, sendTerminal } from "./console-socket.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf, writePidFile } from "./make.ts";
@@ -39,6 +39,7 @@ const FLAGS = {
   "process-label": text("", "LABEL", "The SELinux label"),
   "no-new-privs": toggle("", "Without ways to get privileges"),
   "preserve-fds": text("", "N", "Pass N more descriptors, from 3 on"),
+  "pidfd-socket": text("", "PATH", "Socket that is sent a pidfd of the process"),
   "pid-file": text("", "FILE", "Write the process's id there"),
   "console-socket": text("", "PATH", "Socket that is sent the master of its terminal"),
   detach: toggle("d", "Return once it runs"),
@@ -94,6 +95,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     sendTerminal(consoleSocket, terminal);
     terminal.close();
   }
+  if (flags["pidfd-socket"] !== undefined) sendPidfd(flags["pidfd-socket"], child.pidfd);
   if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
   if (detached) return 0;
   return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });
@@ -146,7 +148,10 @@ function withoutEarlier(env: readonly string[]): string[] {
   return [...new Map(env.map((entry) => [entry.split("=", 1)[0], entry])).values()];
 }
 
-/** Added ones are in all sets but the inheritable and ambient ones (CVE-2022-29162). */
+/**
+ * Added ones are in all sets but the inheritable one (CVE-2022-29162), and in the ambient one if the config has them as
+ * inheritable.
+ */
 function withAdded(capabilities: Capabilities, added: readonly string[]): Capabilities {
   if (added.length === 0) return capabilities;
   const names = added.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`).toUpperCase());
@@ -156,6 +161,12 @@ function withAdded(capabilities: Capabilities, added: readonly string[]): Capabi
     bounding: add(capabilities.bounding),
     effective: add(capabilities.effective),
     permitted: add(capabilities.permitted),
+    ambient: [
+      ...new Set([
+        ...(capabilities.ambient ?? []),
+        ...names.filter((name) => capabilities.inheritable?.includes(name)),
+      ]),
+    ],
   };
 }
 

@@ -14,11 +14,11 @@ import { filterOf } from "../isolation/seccomp/filter.ts";
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
 import { replaceFile, writeNewFile } from "../linux/hostpath.ts";
-import { type Child, geteuid } from "../linux/process.ts";
+import { type Child, geteuid, openPidfd } from "../linux/process.ts";
 import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bundle, readBundle } from "./bundle.ts";
-import { sendTerminal } from "./console-socket.ts";
+import { sendPidfd, sendTerminal } from "./console-socket.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hooksOf, stateOf, stateText } from "./hooked.ts";
@@ -31,6 +31,7 @@ export interface MakeOptions {
   readonly id: string;
   readonly bundle: string | undefined;
   readonly consoleSocket: string | undefined;
+  readonly pidfdSocket: string | undefined;
   readonly pidFile: string | undefined;
   readonly preserveFds: number;
   readonly noPivot: boolean;
@@ -121,6 +122,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   const complete = () => {
     record.complete = true;
     writeRecord(globals.root, record);
+    if (options.pidfdSocket !== undefined) sendPidfdOf(options.pidfdSocket, record.init?.pid ?? 0);
     if (options.pidFile !== undefined) writePidFile(options.pidFile, record.init?.pid ?? 0);
   };
   const { child, terminal } = launch({
@@ -187,6 +189,11 @@ async function claim(globals: Globals, id: string): Promise<Handle> {
   throw new Failure("container with given ID already exists", {
     hint: `'mycontainer-runtime delete ${id}' removes one that has stopped`,
   });
+}
+
+function sendPidfdOf(path: string, pid: number): void {
+  using pidfd = openPidfd(pid);
+  if (pidfd !== undefined) sendPidfd(path, pidfd);
 }
 
 /** Whole or not at all: engines wait for it to be there. */

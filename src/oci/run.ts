@@ -29,6 +29,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     id,
     bundle: flags.bundle,
     consoleSocket: flags["console-socket"],
+    pidfdSocket: flags["pidfd-socket"],
     pidFile: flags["pid-file"],
     preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
     noPivot: flags["no-pivot"] === true,
