@@ -21,9 +21,12 @@ import {
 export function convert(resources: Resources, askedFor: AskedFor = () => true): Conversion {
   const out = new Writes(askedFor);
   if (Object.keys(resources.unified ?? {}).length > 0)
-    throw new Failure("'resources.unified' needs cgroups version 2, and this host has version 1", {
-      hint: "use the limits of 'memory', 'cpu', 'pids' and 'blockIO' in its place",
-    });
+    throw new Failure(
+      "invalid configuration: 'resources.unified' needs cgroups version 2, and this host has version 1",
+      {
+        hint: "use the limits of 'memory', 'cpu', 'pids' and 'blockIO' in its place",
+      },
+    );
   memory(out, resources.memory ?? {});
   cpu(out, resources.cpu ?? {});
   out.limit("pids", "pids.max", unlimited(resources.pids?.limit));

@@ -192,6 +192,8 @@ function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: Contain
   if (hasMountHooks(plan)) {
     tell(socketFd, { say: "mounted" });
     const { pid } = awaitOrder(socketFd, "hooked");
+    // As with runc: such hooks name what they change in the root by its relative path.
+    call("fchdir", "", handles.root.fd);
     hooks?.run("createContainer", plan.hooks?.createContainer ?? [], hooks.state("creating", pid));
   }
   if (plan.readonlyRoot) setAttributes(handles.root.fd, "/", { set: ATTR.rdonly });

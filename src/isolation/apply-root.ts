@@ -142,7 +142,7 @@ export class ContainerRoot implements Disposable {
       }
     } catch (error) {
       if (!isErrno(error, "ELOOP", "ENOTDIR")) throw error;
-      throw new Failure(`${path} of the image is a link or no directory: refused`, {
+      throw new Failure(`${path} must be mounted on ordinary directory: in the image it is a link, or none`, {
         hint: "use an image in which it is a plain directory",
         cause: error,
       });

@@ -159,7 +159,10 @@ function withoutEarlier(env: readonly string[]): string[] {
   return [...new Map(env.map((entry) => [entry.split("=", 1)[0], entry])).values()];
 }
 
-/** Added ones are in all sets but the inheritable and ambient ones (CVE-2022-29162). */
+/**
+ * Added ones are in all sets but the inheritable one (CVE-2022-29162), and in the ambient one if the config has them as
+ * inheritable.
+ */
 function withAdded(capabilities: Capabilities, added: readonly string[]): Capabilities {
   if (added.length === 0) return capabilities;
   const names = added.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`).toUpperCase());
@@ -169,6 +172,12 @@ function withAdded(capabilities: Capabilities, added: readonly string[]): Capabi
     bounding: add(capabilities.bounding),
     effective: add(capabilities.effective),
     permitted: add(capabilities.permitted),
+    ambient: [
+      ...new Set([
+        ...(capabilities.ambient ?? []),
+        ...names.filter((name) => capabilities.inheritable?.includes(name)),
+      ]),
+    ],
   };
 }
 

@@ -23,17 +23,19 @@ export function run(argv: readonly string[], globals: Globals): number {
     });
   }
   const record = recordOf(globals.root, id);
-  const signal = parseSignal(name);
+  // 0 asks whether there is a process: kill(2).
+  const signal = name === "0" ? 0 : parseSignal(name);
   if (signal === undefined) throw new Failure(`unknown signal "${name}"`, { hint: "a name or a number: TERM, 15" });
   const status = statusOfContainer(globals.root, record);
   if (flags.all === true) {
     signalAll(record, signal);
     return 0;
   }
-  if (status === "stopped") throw new Failure("container not running");
-  signalInit(record, signal);
   // A process without a PID namespace of its own does not take the others with it.
-  if (signal === SIG.KILL && sharesPids(globals.root, record)) signalAll(record, signal);
+  const killsOthers = signal === SIG.KILL && sharesPids(globals.root, record);
+  if (status !== "stopped") signalInit(record, signal);
+  else if (!killsOthers || !hasProcesses(record)) throw new Failure("container not running");
+  if (killsOthers) signalAll(record, signal);
   return 0;
 }
 
@@ -43,6 +45,10 @@ function signalInit({ init, cgroupPath }: ContainerRecord, signal: number): void
   sendSignal(pidfd.fd, signal);
   // Cgroups of version 1 hold back even SIGKILL while they are frozen.
   if (signal === SIG.KILL && cgroupPath !== undefined && isFrozen(cgroupPath)) thaw(cgroupPath);
+}
+
+function hasProcesses({ cgroupPath }: ContainerRecord): boolean {
+  return cgroupPath !== undefined && processesIn(cgroupPath).length > 0;
 }
 
 /** Signals every process of the cgroup; frozen meanwhile, so that none is born that is missed. */
