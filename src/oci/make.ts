@@ -14,7 +14,7 @@ import { filterOf } from "../isolation/seccomp/filter.ts";
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
 import { replaceFile, writeNewFile } from "../linux/hostpath.ts";
-import { type Child, geteuid, openPidfd } from "../linux/process.ts";
+import { type Child, geteuid } from "../linux/process.ts";
 import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bundle, readBundle } from "./bundle.ts";
@@ -190,6 +190,22 @@ function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRecord {
     complete: false,
     ...(plan.cgroup === undefined ? {} : { cgroupPath: plan.cgroup.path }),
   };
+}
+
+/** Takes an id. One whose maker has died half way is freed first. */
+async function claim(globals: Globals, id: string): Promise<Handle> {
+  const own = claimId(globals.root, id);
+  if (own !== undefined) return own;
+  using stale = tryLockRecord(globals.root, id);
+  const record = readRecord(globals.root, id);
+  if (stale !== undefined && (record === undefined || !record.complete)) {
+    await destroy(globals, record ?? { id });
+    const freed = claimId(globals.root, id);
+    if (freed !== undefined) return freed;
+  }
+  throw new Failure("container with given ID already exists", {
+    hint: `'mycontainer-runtime delete ${id}' removes one that has stopped`,
+  });
 }
 
 /** Whole or not at all: engines wait for it to be there. */
