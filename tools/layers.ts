@@ -44,6 +44,9 @@ const MAY_USE_HOST_PATHS_IN_ISOLATION = [
   "isolation/labels.ts", // /sys of the host: which security modules are active
   "isolation/idmap.ts", // /proc/PID/uid_map and /etc/subuid of the host
   "isolation/idmap-layers.ts", // /proc/PID/ns/user of a child of ours
+  "isolation/no-pivot.ts", // the mounts that are the host's until the root is another
+  "isolation/oom-score.ts", // /proc/PID/oom_score_adj of a child of ours
+  "isolation/time-offsets.ts", // /proc/PID/timens_offsets of a child of ours
   "isolation/intel-rdt.ts", // resctrl, which is the host's alone
 ];
 

@@ -4,6 +4,7 @@
 import { attempt } from "../linux/error.ts";
 import { readText, readTextIfThere } from "../linux/hostpath.ts";
 import { MAGIC } from "../linux/mount.ts";
+import { unescapeField } from "../linux/mountinfo.ts";
 
 /** A controller of version 1. Co-mounted ones (`cpu,cpuacct`) share a mount point. */
 export interface V1Controller {
@@ -43,13 +44,6 @@ const V1_CONTROLLERS: ReadonlySet<string> = new Set([
 
 /** Where a mount's own fields end and those of its file system begin, in a line about a cgroup or cgroup2. */
 const SEPARATOR = " - cgroup";
-
-/** Octal escapes of spaces and the like: proc_pid_mountinfo(5). */
-export function unescapeField(field: string): string {
-  return !field.includes("\\")
-    ? field
-    : field.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-}
 
 /** The layout as /proc/PID/mountinfo tells it. Where a controller is mounted more than once, the first mount counts. */
 export function parseMountinfo(

@@ -3,10 +3,10 @@
  * with docker.
  */
 import { Failure } from "../failure.ts";
+import { entriesOf } from "../linux/directory.ts";
 import { call } from "../linux/error.ts";
 import { Handle } from "../linux/fd.ts";
 import {
-  entriesOf,
   exists,
   listDirectory,
   makeDirectories,

@@ -5,10 +5,10 @@
  * files of their own.
  */
 import { Failure } from "../failure.ts";
+import { entriesOf } from "../linux/directory.ts";
 import { decode } from "../linux/door.ts";
 import { attempt, call, isErrno, KernelError } from "../linux/error.ts";
 import { Handle } from "../linux/fd.ts";
-import { entriesOf } from "../linux/hostpath.ts";
 import { read, writeAll } from "../linux/io.ts";
 import { makeLinkAt, O_DIRECTORY, O_NOFOLLOW, O_PATH, openEntry } from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";

@@ -2,10 +2,10 @@
  * `--no-pivot`: a root without pivot_root(2), which cannot leave the RAM disk that a machine has booted from (pivot_root(2), ERRORS,
  * EINVAL). The old root stays mounted below the new one. Whoever may call chroot(2) in the container can get back to it.
  */
-import { unescapeField } from "../cgroup/layout.ts";
 import { attempt, call } from "../linux/error.ts";
 import { readText } from "../linux/hostpath.ts";
 import { MNT_DETACH, MS, mount } from "../linux/mount.ts";
+import { unescapeField } from "../linux/mountinfo.ts";
 
 /** What a process that gets back must not find: kernel interfaces that are masked in the container's own. */
 const DANGEROUS_TYPES = new Set(["proc", "sysfs"]);

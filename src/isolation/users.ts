@@ -5,10 +5,9 @@
  */
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
-import { type Handle, O_NONBLOCK } from "../linux/fd.ts";
-import { O_DIRECTORY, openHost } from "../linux/hostpath.ts";
+import { AT_FDCWD, type Handle, O_NONBLOCK } from "../linux/fd.ts";
 import { readAllText } from "../linux/io.ts";
-import { O_PATH, openInRoot, openInRootIfThere } from "../linux/rootpath.ts";
+import { O_DIRECTORY, O_PATH, openInRoot, openInRootIfThere } from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
 
 /** The texts of /etc/passwd and /etc/group in a container's root; empty where there is none. */
@@ -162,7 +161,7 @@ export function readAccounts(rootFds: readonly number[]): Accounts {
  */
 export function homeInRoot(uid: number): string {
   try {
-    using root = openHost("/", O_PATH | O_DIRECTORY);
+    using root = openInRoot(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
     return findUser(String(uid), readAccounts([root.fd]).passwd).home;
   } catch (error) {
     if (error instanceof Failure || isErrno(error)) return "/";

@@ -2,7 +2,8 @@
  * Files of the host, by path. Never for a path inside a container's root: those are resolved by linux/rootpath.ts.
  * A rule of the linter keeps this module out of the code that works in a container's root.
  */
-import { arch, cString, decode } from "./door.ts";
+import { type DirectoryEntry, entriesOf } from "./directory.ts";
+import { arch, decode } from "./door.ts";
 import { attempt, call, isErrno, KernelError } from "./error.ts";
 import { AT_FDCWD, callForHandle, type Handle } from "./fd.ts";
 import { fsync, readAll, readAllText, WHOLE_FILE_LIMIT_BYTES, writeAll } from "./io.ts";
@@ -25,7 +26,6 @@ export const O_NOFOLLOW = arch === "aarch64" ? 0o100000 : 0o400000;
 const AT_REMOVEDIR = 0x200;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const PATH_MAX_BYTES = 4096;
-const DIRECTORY_BUFFER_BYTES = 32 * 1024;
 const [ENOENT, EEXIST, ENOTDIR] = [2, 17, 20];
 
 /** Opens a path of the host; O_CLOEXEC is always added. */
@@ -154,31 +154,6 @@ export function readLink(path: string): string | undefined {
   const buffer = new Uint8Array(PATH_MAX_BYTES);
   const length = attempt("readlinkat", AT_FDCWD, path, buffer, buffer.length);
   return length < 0 ? undefined : decode(buffer, 0, length);
-}
-
-export interface DirectoryEntry {
-  readonly name: string;
-  readonly isDirectory: boolean;
-  readonly isLink: boolean;
-}
-
-const DT_DIR = 4;
-const DT_LNK = 10;
-
-/** The entries of an open directory, without `.` and `..`, in the kernel's order (getdents64(2)). */
-export function entriesOf(fd: number, about = ""): DirectoryEntry[] {
-  const entries: DirectoryEntry[] = [];
-  const buffer = new Uint8Array(DIRECTORY_BUFFER_BYTES);
-  const view = new DataView(buffer.buffer);
-  for (;;) {
-    const length = call("getdents64", about, fd, buffer, buffer.length);
-    if (length === 0) return entries;
-    for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
-      const name = cString(buffer, at + 19);
-      const type = view.getUint8(at + 18);
-      if (name !== "." && name !== "..") entries.push({ name, isDirectory: type === DT_DIR, isLink: type === DT_LNK });
-    }
-  }
 }
 
 /** The entries of a directory; none if it is not there. */
