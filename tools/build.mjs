@@ -12,8 +12,12 @@ const dist = join(root, "dist");
 const bundle = join(dist, "bundle");
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "native/target");
 
-/** Commands that start processes in containers: the host seals its executable before them (native/src/seal.rs). */
-const SEALED_COMMANDS = ["run", "create", "exec", "start", "restart", "restore"];
+/** Commands of each face that start processes in containers: the host seals its executable before them (native/src/seal.rs). */
+const SEALED_COMMANDS = {
+  cli: ["run", "create", "exec", "start", "restart", "restore"],
+  // Its `start` opens a gate, and what waits there has been sealed by `create`.
+  oci: ["run", "create", "exec", "restore"],
+};
 
 function cargo(args, env = {}) {
   execFileSync("cargo", ["build", "--release", "--locked", "--quiet", ...args], {
@@ -44,7 +48,9 @@ await build({
   plugins: [prebuiltFilters],
   logLevel: "warning",
 });
-writeFileSync(join(bundle, "sealed-commands"), SEALED_COMMANDS.join("\n"));
+for (const [face, commands] of Object.entries(SEALED_COMMANDS)) {
+  writeFileSync(join(bundle, `sealed-${face}`), commands.join("\n"));
+}
 
 step("compiling to bytecode");
 const workspaceBinaries = ["--bin", "mycontainer-compile"];

@@ -13,6 +13,8 @@ use std::io::Write;
 
 /// The exit status for what is our own failure, as docker and podman have it.
 const EXIT_OWN_FAILURE: c_int = 125;
+/// How src/main.ts knows that the OCI face is called.
+const RUNTIME_NAME: &[u8] = b"mycontainer-runtime";
 /// Memory that the engine may use before it looks for garbage first: more than a short command ever needs.
 const COLLECT_AFTER_BYTES: usize = 4 << 20;
 
@@ -24,7 +26,16 @@ fn fail(message: &str) -> c_int {
 /// Whether one of the arguments is a command that starts processes in containers; the bundle says which do.
 unsafe fn starts_processes(argc: c_int, argv: *const *const c_char) -> bool {
     unsafe {
-        let commands = modules::ARCHIVE.find("sealed-commands").unwrap_or_default();
+        let name = (argc > 0).then(|| CStr::from_ptr(*argv).to_bytes());
+        let is_runtime = name
+            .and_then(|name| name.rsplit(|byte| *byte == b'/').next())
+            .is_some_and(|name| name.starts_with(RUNTIME_NAME));
+        let list = if is_runtime {
+            "sealed-oci"
+        } else {
+            "sealed-cli"
+        };
+        let commands = modules::ARCHIVE.find(list).unwrap_or_default();
         (1..argc as usize).any(|index| {
             let argument = CStr::from_ptr(*argv.add(index)).to_bytes();
             commands

@@ -17,8 +17,8 @@ import { O_DIRECTORY, O_PATH, O_RDWR, openHost, readText } from "../linux/hostpa
 import { exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import { isTerminal } from "../linux/tty.ts";
-import { planProcess } from "../plan/container.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
+import { planProcess } from "../plan/process.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseExact } from "../spec/json.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";

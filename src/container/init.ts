@@ -20,6 +20,7 @@ import { ATTR, MS, mount } from "../linux/mount.ts";
 import { CLONE, exit, PR, prctl, setGroups, setIds, setns, unshare } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { setTitle } from "../linux/title.ts";
+import { loopbackUp } from "../network/loopback.ts";
 import { describeStep } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
@@ -168,6 +169,7 @@ function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): vo
   for (const { type, handle } of handles.joins) {
     inStep(`entering the ${type} namespace`, () => setns(handle.fd, flagOf(type)));
   }
+  if (plan.network.kind === "none") inStep("network", loopbackUp);
   // What is the root of a cgroup namespace is the cgroup of the process that makes it.
   if (plan.namespaces.create.includes("cgroup")) unshare(CLONE.newCgroup);
   if (uncommon?.enterTime !== undefined) {

@@ -7,10 +7,8 @@ import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { openBindSource } from "../isolation/bind-source.ts";
 import { writeIdMaps } from "../isolation/idmap.ts";
-import { idmappedLayers } from "../isolation/idmap-layers.ts";
 import { cloneFlags, inUserNamespace, joinsAhead } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
-import { openOverlay } from "../isolation/overlay.ts";
 import { raiseHardLimits } from "../isolation/rlimits.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
@@ -23,9 +21,9 @@ import { waitReadable } from "../linux/poll.ts";
 import { type Child, fork, PR, prctl, sendSignal, waitFor } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
-import { type Attached, attachNetwork, loopbackUp } from "../network/attach.ts";
-import type { ReservedPort } from "../network/ports.ts";
-import type { Plan, RootSource } from "../plan/plan.ts";
+import type { Attached } from "../network/attach.ts";
+import type { BridgePlan } from "../network/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { awaitReport, failureOf, type Listening, type Report, receive, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
 import { forkInside } from "./fork-inside.ts";
@@ -37,8 +35,10 @@ import type { InheritedSignals } from "./program.ts";
 export interface LaunchOptions {
   readonly plan: Plan;
   readonly emit: Emit;
-  readonly networksDirectory: string;
-  readonly ports: readonly ReservedPort[];
+  /** A detached mount; it is closed here. */
+  readonly root: Handle;
+  /** Attaches the new process's network namespace to a bridge, for plans that have one. */
+  readonly attachNetwork?: (network: BridgePlan, pid: number) => Attached;
   /** Of system calls; undefined for none. */
   readonly filter: Filter | undefined;
   /** The mask of signals that the program is to start with. */
@@ -74,16 +74,13 @@ export interface Launched {
   readonly terminal: Handle | undefined;
 }
 
-/** Opens the root as a detached mount; for `--userns` its layers are mapped. */
-export function openRoot(root: RootSource, plan: Pick<Plan, "idMaps">): Handle {
-  if (root.kind === "overlay") {
-    return openOverlay(root, plan.idMaps === undefined ? undefined : idmappedLayers(root, plan.idMaps));
-  }
+/** A detached mount of the directory that is to be the root. */
+export function openDirectoryRoot(path: string): Handle {
   try {
-    return cloneHostTree(root.path, { recursive: true });
+    return cloneHostTree(path, { recursive: true });
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR"))
-      throw new Failure(`there is no directory '${root.path}' to be the root`, { cause: error });
+      throw new Failure(`there is no directory '${path}' to be the root`, { cause: error });
     throw error;
   }
 }
@@ -112,8 +109,8 @@ function makeCgroup({ plan, emit }: LaunchOptions): CgroupPlan | undefined {
 }
 
 /** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
-export function launch(options: LaunchOptions, root: Handle = openRoot(options.plan.root, options.plan)): Launched {
-  const { plan } = options;
+export function launch(options: LaunchOptions): Launched {
+  const { plan, root } = options;
   using stack = new DisposableStack();
   stack.use(root);
   const cgroup = makeCgroup(options);
@@ -230,18 +227,10 @@ function whileItLives<T>(socketFd: number, action: () => T): T {
   }
 }
 
-function attach(options: LaunchOptions, pid: number): Attached | undefined {
-  const { network } = options.plan;
-  switch (network.kind) {
-    case "bridge":
-      return inStep("network", () => attachNetwork(network, { pid }, options.networksDirectory, options.ports));
-    case "none":
-      inStep("network", () => loopbackUp({ pid }));
-      return undefined;
-    case "host":
-    case "container":
-      return undefined;
-  }
+function attach({ plan: { network }, attachNetwork }: LaunchOptions, pid: number): Attached | undefined {
+  if (network.kind !== "bridge") return undefined;
+  if (attachNetwork === undefined) throw new Error("a bridge is planned, and nobody attaches to it");
+  return inStep("network", () => attachNetwork(network, pid));
 }
 
 function useStreams(streams: readonly [number, number, number]): void {

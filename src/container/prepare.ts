@@ -33,8 +33,8 @@ import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design
 import { reconcile, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { newId } from "./id.ts";
-import { openRoot } from "./launch.ts";
 import { writeNetworkFiles } from "./network-files.ts";
+import { openRoot } from "./open-root.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import type { ContainerPaths, StateRoot } from "./paths.ts";
 import { containerPaths } from "./paths.ts";

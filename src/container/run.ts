@@ -12,7 +12,7 @@ import { O_APPEND, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
-import type { Attached } from "../network/attach.ts";
+import { type Attached, attachNetwork } from "../network/attach.ts";
 import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { type Launched, launch } from "./launch.ts";
@@ -53,27 +53,24 @@ function start(options: StartOptions): Running {
   let state = prepared.state;
   const durable = !state.removeAtEnd;
   try {
-    const launched = launch(
-      {
-        plan: prepared.plan,
-        emit,
-        networksDirectory: root.networks,
-        ports: prepared.ports.ports,
-        signals: options.signals,
-        filter: options.filter,
-        streams: options.streams,
-        ownHandles: [prepared.lock, ...prepared.ports.handles, ...options.ownHandles],
-        born: (pid) => {
-          const init = nameProcess(pid);
-          if (init !== undefined) state = { ...state, init };
-        },
-        rooted: (attached) => {
-          if (attached !== undefined) nameOwnAddress(prepared, attached.address);
-          tellMade(prepared, attached, emit);
-        },
+    const launched = launch({
+      plan: prepared.plan,
+      emit,
+      root: prepared.rootMount,
+      attachNetwork: (network, pid) => attachNetwork(network, { pid }, root.networks, prepared.ports.ports),
+      signals: options.signals,
+      filter: options.filter,
+      streams: options.streams,
+      ownHandles: [prepared.lock, ...prepared.ports.handles, ...options.ownHandles],
+      born: (pid) => {
+        const init = nameProcess(pid);
+        if (init !== undefined) state = { ...state, init };
       },
-      prepared.rootMount,
-    );
+      rooted: (attached) => {
+        if (attached !== undefined) nameOwnAddress(prepared, attached.address);
+        tellMade(prepared, attached, emit);
+      },
+    });
     state = { ...state, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });

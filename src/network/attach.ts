@@ -73,14 +73,6 @@ export function openNetlinkIn(netns: NetnsRef): NetlinkSocket {
   }
 }
 
-/** Sets up the loopback link of a network namespace: all the network that `--network none` has. */
-export function loopbackUp(netns: NetnsRef): void {
-  using socket = openNetlinkIn(netns);
-  const batch = new Batch();
-  setUp(batch, LOOPBACK_INDEX);
-  socket.apply(batch);
-}
-
 /** Makes the veth pair; what a former container of the same id has left is removed first. */
 function makePair(socket: NetlinkSocket, plan: BridgePlan, netns: NetnsRef, bridge: number, mac: Uint8Array): void {
   const batch = new Batch();

@@ -13,7 +13,7 @@ import { EventLoop } from "../linux/eventloop.ts";
 import { readText } from "../linux/hostpath.ts";
 import { type Child, exitCodeOf, sendSignal, waitFor } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
-import { planProcess } from "../plan/container.ts";
+import { planProcess } from "../plan/process.ts";
 import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
@@ -22,11 +22,12 @@ import { nonNegative } from "./arguments.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
-import { listenerOf, writePidFile } from "./make.ts";
+import { listenerOf } from "./listener.ts";
 import { checkPreserved } from "./passed-descriptors.ts";
-import { seccompOf } from "./plan.ts";
+import { writePidFile } from "./pid-file.ts";
 import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
+import { seccompOf } from "./seccomp.ts";
 
 const FLAGS = {
   process: text("p", "FILE", "The process, as in config.json"),

@@ -3,17 +3,15 @@
  */
 
 import { CgroupInUse, refuseCgroupInUse } from "../cgroup/apply.ts";
-import type { HookState } from "../container/hook-state.ts";
 import type { ContainerHooks } from "../container/hooks.ts";
-import { type LaunchOptions, launch } from "../container/launch.ts";
+import { type LaunchOptions, launch, openDirectoryRoot } from "../container/launch.ts";
 import { nameProcess } from "../container/state.ts";
 import { uncommonOf } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
-import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
-import { replaceFile, writeNewFile } from "../linux/hostpath.ts";
+import { writeNewFile } from "../linux/hostpath.ts";
 import { type Child, geteuid } from "../linux/process.ts";
 import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -22,11 +20,12 @@ import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hooksOf, stateOf, stateText } from "./hooked.ts";
+import { listenerOf } from "./listener.ts";
 import { passedDescriptors } from "./passed-descriptors.ts";
+import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
-import { OCI_VERSION_MAX } from "./versions.ts";
 
 export interface MakeOptions {
   readonly id: string;
@@ -144,11 +143,10 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   };
   const { child, terminal } = launch({
     plan,
+    root: openDirectoryRoot(bundle.rootfs),
     emit: (event) => {
       if (event.kind === "warning") tellLog(globals, "warning", event.text);
     },
-    networksDirectory: "",
-    ports: [],
     filter: ground.filter,
     signals: { mask, ignored: ignoredSignals() },
     ownHandles: [ground.lock],
@@ -206,26 +204,4 @@ async function claim(globals: Globals, id: string): Promise<Handle> {
   throw new Failure("container with given ID already exists", {
     hint: `'mycontainer-runtime delete ${id}' removes one that has stopped`,
   });
-}
-
-/** Whole or not at all: engines wait for it to be there. */
-export function writePidFile(path: string, pid: number): void {
-  replaceFile(path, String(pid), { durable: false, mode: 0o666 });
-}
-
-/** Hands announced calls on to the agent that the profile names; undefined if the profile announces none. */
-export async function listenerOf(
-  seccomp: SeccompChoice,
-  state: (pid: number) => HookState,
-): Promise<((child: Child, fd: number) => void) | undefined> {
-  if (seccomp.kind !== "profile" || !seccomp.profile.listenerPath) return undefined;
-  const { listenerPath: path, listenerMetadata: metadata } = seccomp.profile;
-  const { forwardListener, processState } = await import("../isolation/seccomp/notify.ts");
-  return ({ pid, pidfd }, fdNumber) =>
-    forwardListener({
-      pidfd: pidfd.fd,
-      fdNumber,
-      path,
-      processState: processState({ ociVersion: OCI_VERSION_MAX, pid, metadata, state: state(pid) }),
-    });
 }

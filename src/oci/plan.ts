@@ -7,7 +7,6 @@ import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
 import { runsInUserNamespace } from "../isolation/idmap.ts";
 import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
 import type { CgroupView } from "../isolation/plan-root.ts";
-import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
 import { planContainer } from "../plan/container.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -15,16 +14,12 @@ import type { Spec } from "../spec/config.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Globals } from "./globals.ts";
 import { refuseOurOwn } from "./joined.ts";
+import { seccompOf } from "./seccomp.ts";
 
 /** What of the command line goes into a plan. */
 export interface PlanFlags {
   readonly noPivot: boolean;
   readonly newKeyring: boolean;
-}
-
-export function seccompOf(spec: Spec): SeccompChoice {
-  const profile = spec.linux?.seccomp;
-  return profile === undefined ? { kind: "none" } : { kind: "profile", profile };
 }
 
 /** Plans the container of a bundle. Throws a Failure for what cannot be done here. */

@@ -13,10 +13,10 @@ import { parseFlags } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { hasHooks, hookRunner, stateOf, stateText } from "./hooked.ts";
-import { listenerOf } from "./make.ts";
-import { seccompOf } from "./plan.ts";
+import { listenerOf } from "./listener.ts";
 import { type ContainerRecord, configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
+import { seccompOf } from "./seccomp.ts";
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { rest } = parseFlags("start", {}, argv, { program: "mycontainer-runtime" });

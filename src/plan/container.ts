@@ -9,7 +9,8 @@ import type { RootStep } from "../isolation/root-steps.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { NetworkPlan } from "../network/plan.ts";
 import type { Spec } from "../spec/config.ts";
-import type { Plan, ProcessPlan, RootSource } from "./plan.ts";
+import type { Plan, RootSource } from "./plan.ts";
+import { planProcess } from "./process.ts";
 
 export interface PlanContext {
   readonly id: string;
@@ -53,27 +54,5 @@ export function planContainer(spec: Spec, context: PlanContext): Plan {
     // An empty name is none: in a namespace of others it would take theirs away.
     ...(spec.hostname ? { hostname: spec.hostname } : {}),
     ...(spec.domainname ? { domainname: spec.domainname } : {}),
-  };
-}
-
-/** What the program is to be: of the container's first one, and (with changes) of those that exec adds. */
-export function planProcess(spec: Spec, init: boolean, seccomp: SeccompChoice): ProcessPlan {
-  const { process } = spec;
-  if (process === undefined) throw new Failure("config.json: 'process' is missing");
-  if (!process.cwd.startsWith("/")) throw new Failure(`working directory '${process.cwd}' is not an absolute path`);
-  return {
-    args: process.args ?? [],
-    env: process.env ?? [],
-    cwd: process.cwd,
-    user: process.user,
-    terminal: process.terminal === true,
-    init,
-    capabilities: process.capabilities ?? {},
-    noNewPrivileges: process.noNewPrivileges === true,
-    rlimits: process.rlimits ?? [],
-    seccomp,
-    ...(process.oomScoreAdj === undefined ? {} : { oomScoreAdj: process.oomScoreAdj }),
-    ...(process.apparmorProfile === undefined ? {} : { apparmorProfile: process.apparmorProfile }),
-    ...(process.selinuxLabel === undefined ? {} : { selinuxLabel: process.selinuxLabel }),
   };
 }

@@ -6,7 +6,6 @@ import { arch, utf8 } from "../../linux/door.ts";
 import type { Seccomp } from "../../spec/config.ts";
 import { filterKey } from "./filter-key.ts";
 import { DEFAULT_FLAGS, type Filter } from "./install.ts";
-import { PREBUILT } from "./prebuilt.ts";
 
 export type SeccompChoice =
   | { readonly kind: "none" }
@@ -23,14 +22,15 @@ export async function filterOf(choice: SeccompChoice, capabilities: readonly str
     case "none":
       return undefined;
     case "default":
-      return prebuiltFilter(capabilities) ?? (await import("./from-profile.ts")).defaultFilter(capabilities);
+      return (await prebuiltFilter(capabilities)) ?? (await import("./from-profile.ts")).defaultFilter(capabilities);
     case "profile":
       return (await import("./from-profile.ts")).filterFromProfile(choice.profile);
   }
 }
 
-/** The default filter for these capabilities, if the build has made it. */
-export function prebuiltFilter(capabilities: readonly string[]): Filter | undefined {
+/** The default filter for these capabilities, if the build has made it. All of them are some 30 kB: loaded only when asked for. */
+async function prebuiltFilter(capabilities: readonly string[]): Promise<Filter | undefined> {
+  const { PREBUILT } = await import("./prebuilt.ts");
   const program = PREBUILT[filterKey(capabilities, arch)];
   return program === undefined ? undefined : { program: utf8(program), flags: DEFAULT_FLAGS };
 }
