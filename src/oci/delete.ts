@@ -3,12 +3,13 @@
  */
 
 import { Failure } from "../failure.ts";
+import type { Spec } from "../spec/config.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hasHooks, hookRunner, stateText } from "./hooked.ts";
-import { checkId, configOf, lockRecord, readRecord, statusOfContainer } from "./record.ts";
+import { type ContainerRecord, checkId, configOf, lockRecord, readRecord, statusOfContainer } from "./record.ts";
 
 const FLAGS = { force: toggle("f", "Kill the container if it runs, and pass over one that there is not") } as const;
 
@@ -35,7 +36,11 @@ export async function remove(globals: Globals, id: string, isForced: boolean): P
       hint: "kill it first, or use --force",
     });
   }
-  const spec = record.complete ? configOf(globals.root, id) : undefined;
+  await finish(globals, record, record.complete ? configOf(globals.root, id) : undefined);
+}
+
+/** Gives back what a container has, and runs its last hooks; the caller has its lock. */
+export async function finish(globals: Globals, record: ContainerRecord, spec: Spec | undefined): Promise<void> {
   await destroy(globals, record);
   if (spec === undefined || !hasHooks(spec.hooks)) return;
   const runHooks = await hookRunner(globals);

@@ -8,7 +8,7 @@ import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import type { Globals } from "./globals.ts";
-import { type ContainerRecord, removeRecord } from "./record.ts";
+import { type ContainerRecord, listIds, readRecord, removeRecord } from "./record.ts";
 
 /** How long a killed process is waited for: far more than a kernel needs. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -25,14 +25,23 @@ export function killInit({ init, cgroupPath }: Pick<ContainerRecord, "init" | "c
   waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
 }
 
+/** Whether another container runs in the cgroup by now: it was free when this one had stopped. */
+function isUsedByAnother(root: string, id: string, cgroupPath: string): boolean {
+  return listIds(root).some((other) => {
+    const record = other === id ? undefined : readRecord(root, other);
+    return record?.cgroupPath === cgroupPath && isRunning(record.init);
+  });
+}
+
 /** Ends what runs of the container, and gives back all that it has; the caller has its lock. */
 export async function destroy(
   { root }: Pick<Globals, "root">,
   record: Pick<ContainerRecord, "id"> & Partial<ContainerRecord>,
 ): Promise<void> {
   killInit(record);
-  if (record.cgroupPath !== undefined) destroyCgroup(record.cgroupPath);
+  const { id, cgroupPath } = record;
+  if (cgroupPath !== undefined) destroyCgroup(cgroupPath, () => !isUsedByAnother(root, id, cgroupPath));
   if (record.systemd !== undefined) (await import("./systemd-cgroup.ts")).stopSystemd(record.systemd);
   if (record.rdt !== undefined) (await import("../isolation/intel-rdt.ts")).removeRdtGroup(record.rdt);
-  removeRecord(root, record.id);
+  removeRecord(root, id);
 }

@@ -9,11 +9,11 @@ import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { nonNegative, oneId } from "./arguments.ts";
 import { MAKE_FLAGS } from "./create.ts";
-import { remove } from "./delete.ts";
+import { finish } from "./delete.ts";
 import type { Globals } from "./globals.ts";
 import { stateText } from "./hooked.ts";
 import { type Made, type MakeOptions, make } from "./make.ts";
-import { lockRecord } from "./record.ts";
+import { lockRecord, readRecord } from "./record.ts";
 
 const FLAGS = {
   ...MAKE_FLAGS,
@@ -50,7 +50,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   made.child.pidfd.close();
   if (flags.keep !== true) {
     using lock = lockRecord(globals.root, id);
-    if (lock !== undefined) await remove(globals, id, true);
+    // Unless somebody has removed it, and perhaps made another of that id.
+    if (lock !== undefined && readRecord(globals.root, id)?.created === made.record.created) {
+      await finish(globals, made.record, made.bundle.spec);
+    }
   }
   return code;
 }

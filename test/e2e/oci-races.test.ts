@@ -98,6 +98,22 @@ oci("containers of one cgroup made at once leave the one that has it alone", asy
 
 const ANNOTATION_BYTES = 300_000;
 
+oci("removing a container that has stopped leaves the one that has its cgroup by now alone", async (runtime) => {
+  const change = { linux: { cgroupsPath: cgroupsPathOf("inherited") } };
+  for (const id of ["former", "heir"]) {
+    await runtime.must(["create", "--bundle", makeBundle(runtime, ["/bin/sleep", "1000"], change), id]);
+    await runtime.must(["start", id]);
+    if (id === "former") {
+      const { pid } = await stateOf(runtime, id);
+      await runtime.must(["kill", id, "KILL"]);
+      await ended(runtime.directory, pid);
+    }
+  }
+  await runtime.must(["delete", "former"]);
+  assert.equal((await stateOf(runtime, "heir")).status, "running");
+  await remove(runtime, "heir");
+});
+
 oci("hooks are told of annotations of any length", async (runtime) => {
   const annotations = { long: "x".repeat(ANNOTATION_BYTES) };
   const count = (place: string) => ({ path: "/bin/sh", args: ["sh", "-c", `wc -c >${place}`] });
