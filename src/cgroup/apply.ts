@@ -25,6 +25,7 @@ import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
 import { readIfAlive, tryWrite } from "./file.ts";
 import { detectLayout, mountpointsOf } from "./layout.ts";
 import { membersOf, processesIn } from "./members.ts";
+import { giveAway } from "./ownership.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
 import type { CgroupPlan, PlannedWrite } from "./plan.ts";
 
@@ -49,7 +50,10 @@ export function createCgroup(plan: CgroupPlan, { adopted = false } = {}): string
     const refusals = enableControllers(plan);
     const isNew = made.length === plan.directories.length;
     const writes = isNew ? plan.writes.filter(({ initial }) => initial !== true) : plan.writes;
-    return setLimits(plan, writes, refusals, isNew || adopted);
+    const warnings = setLimits(plan, writes, refusals, isNew || adopted);
+    const [only] = plan.directories;
+    if (plan.ownerUid !== undefined && only !== undefined) giveAway(only.directory, plan.ownerUid);
+    return warnings;
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;

@@ -26,6 +26,8 @@ export interface CgroupPlan {
   /** Version 2: what the program that guards the devices allows. Without it a new cgroup has none, and an update keeps it. */
   readonly devicesProgram?: readonly FullRule[];
   readonly warnings: readonly string[];
+  /** Version 2: the host's id of the user in the container who may divide the cgroup up (config-linux.md#cgroup-ownership). */
+  readonly ownerUid?: number;
 }
 
 export interface CgroupOptions {

@@ -72,7 +72,27 @@ function planOwnCgroup(
 ): CgroupPlan | undefined {
   if (cgroups === "none") return undefined;
   const path = systemdPath ?? resolveCgroupsPath(spec.linux?.cgroupsPath, id);
-  return planCgroup(detectLayout(), path, spec.linux?.resources ?? {});
+  const plan = planCgroup(detectLayout(), path, spec.linux?.resources ?? {});
+  const ownerUid = plan.layout === "v2" ? cgroupOwnerOf(spec) : undefined;
+  return ownerUid === undefined ? plan : { ...plan, ownerUid };
+}
+
+const CGROUP_MOUNT = "/sys/fs/cgroup";
+
+/**
+ * The host's id of the user who is to own the container's cgroup: where the container has a namespace of them, and sees it
+ * writable (config-linux.md#cgroup-ownership). Pure.
+ */
+export function cgroupOwnerOf(spec: Spec): number | undefined {
+  const { namespaces = [], uidMappings = [] } = spec.linux ?? {};
+  const isPrivate = namespaces.some(({ type, path }) => type === "cgroup" && !path);
+  const mount = spec.mounts?.findLast(({ destination }) => destination === CGROUP_MOUNT);
+  const access = mount?.options?.findLast((option) => option === "ro" || option === "rw");
+  if (!isPrivate || mount === undefined || access === "ro") return undefined;
+  if (!namespaces.some(({ type }) => type === "user")) return spec.process?.user.uid;
+  const uid = spec.process?.user.uid ?? 0;
+  const range = uidMappings.find(({ containerID, size }) => uid >= containerID && uid < containerID + size);
+  return range === undefined ? undefined : range.hostID + uid - range.containerID;
 }
 
 /** Without cgroups there is nothing to be shown but what is there. */
