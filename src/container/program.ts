@@ -65,7 +65,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   setsid();
   // A session keyring of its own: the caller's keys are not the container's. Kernels without keyrings have none to hide.
   if (plan.newKeyring !== false) attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
-  if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid, plan.user.gid);
+  if (context.terminal !== undefined) useTerminal(context.terminal, plan.user.uid);
   // Before any path of the image's is looked up: by /proc/self/fd/N it could lead through what is open here to the host,
   // and that execve(2) closes it comes too late (CVE-2024-21626).
   closeFromBut(FIRST_OTHER_FD + (context.preservedFds ?? 0), [context.socketFd, ...(context.keptFds ?? [])]);
@@ -143,9 +143,10 @@ function isPrivileged(plan: ProcessPlan): boolean {
   return (plan.capabilities.bounding ?? []).length === CAPABILITY_NAMES.length;
 }
 
-function useTerminal(terminal: Handle, uid: number, gid: number): void {
+function useTerminal(terminal: Handle, uid: number): void {
   takeControl(terminal.fd);
-  call("fchown", "terminal", terminal.fd, uid, gid);
+  // Its group stays: the one that the mount of devpts gives (`gid=5`), not the program's.
+  call("fchown", "terminal", terminal.fd, uid, -1);
   for (const fd of [0, 1, 2]) placeAt(terminal.fd, fd);
 }
 
