@@ -44,7 +44,13 @@ export function callCriu(request: CriuRequest): CriuAnswer {
   using socket = ours;
   try {
     const options = encodeFields(request.options);
-    sendMessage(socket.fd, encodeFields([[TYPE, request.type], [OPTIONS, options]]));
+    sendMessage(
+      socket.fd,
+      encodeFields([
+        [TYPE, request.type],
+        [OPTIONS, options],
+      ]),
+    );
     return converse(request, socket.fd, child);
   } finally {
     socket.close();
@@ -70,7 +76,13 @@ function converse(request: CriuRequest, socketFd: number, child: Child): CriuAns
     const notice = messageIn(answer, RESPONSE.notify);
     if (notice !== undefined) request.notified?.(textIn(notice, 1) ?? "", numberIn(notice, 2) ?? 0, received.fds);
     for (const handle of received.fds) handle.close();
-    sendMessage(socketFd, encodeFields([[TYPE, REQUEST.notify], [NOTIFY_SUCCESS, true]]));
+    sendMessage(
+      socketFd,
+      encodeFields([
+        [TYPE, REQUEST.notify],
+        [NOTIFY_SUCCESS, true],
+      ]),
+    );
   }
 }
 

@@ -26,6 +26,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { hear, type Order, receive, send, tell } from "./channel.ts";
 import type { ContainerHooks } from "./hooks.ts";
+import { useOwnNull } from "./own-null.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, type ProgramContext, reportFailure } from "./program.ts";
 import { awaitStart } from "./start-gate.ts";
@@ -211,6 +212,7 @@ function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: Contain
     if (plan.noPivot === true) moveTo(handles.root.fd, place);
     else pivotTo(handles.root.fd);
   });
+  useOwnNull();
   const { final } = plan.rootPropagation;
   if (final !== undefined) mount("none", "/", null, final);
   if (plan.hostname !== undefined) setName("sethostname", plan.hostname);

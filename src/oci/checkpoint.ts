@@ -42,7 +42,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   using work = openHost(paths.work, O_RDONLY | O_DIRECTORY);
   const isPreDump = flags["pre-dump"] === true;
   const streams = [0, 1, 2].map((fd) => readLink(`/proc/${init.pid}/fd/${fd}`) ?? "");
-  const freezer = record.cgroupPath === undefined ? undefined : directoryOf(detectLayout(), "freezer", record.cgroupPath);
+  const freezer =
+    record.cgroupPath === undefined ? undefined : directoryOf(detectLayout(), "freezer", record.cgroupPath);
   callCriu({
     type: isPreDump ? REQUEST.preDump : REQUEST.dump,
     log: `${paths.work}/${LOG_FILE}`,

@@ -75,7 +75,8 @@ export function criuPaths(flags: CriuFlags): CriuPaths {
 /** What flags say, and what is the same for every container. Throws a Failure for a mode or type that there is not. */
 export function commonOptions(flags: CriuFlags): Field[] {
   const mode = CGROUP_MODES[flags["manage-cgroups-mode"] ?? "soft"];
-  if (mode === undefined) throw new Failure("Invalid manage-cgroups-mode value", { hint: "soft, full, strict or ignore" });
+  if (mode === undefined)
+    throw new Failure("Invalid manage-cgroups-mode value", { hint: "soft, full, strict or ignore" });
   const empty = flags["empty-ns"];
   if (empty !== undefined && empty !== "network") {
     throw new Failure(`namespace "${empty}" is not supported`, { hint: "only 'network' can be left empty" });
@@ -106,7 +107,17 @@ export function externalMounts(steps: readonly RootStep[], value: (step: BindSte
 /** What the standard streams were when the container was written: pipes are given anew by these names. */
 export function inheritedStreams(descriptors: readonly string[]): Field[] {
   return descriptors.flatMap((name, fd): Field[] =>
-    name.startsWith("pipe:") ? [[OPTION.inheritFd, encodeFields([[1, name], [2, fd]])]] : [],
+    name.startsWith("pipe:")
+      ? [
+          [
+            OPTION.inheritFd,
+            encodeFields([
+              [1, name],
+              [2, fd],
+            ]),
+          ],
+        ]
+      : [],
   );
 }
 

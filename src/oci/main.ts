@@ -46,6 +46,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   resume: { help: "Have the processes of a paused container go on", load: () => import("./resume.ts") },
   update: { help: "Change the limits of a container", load: () => import("./update.ts") },
   events: { help: "Tell what a container uses, and when memory runs out", load: () => import("./events.ts") },
+  checkpoint: { help: "Write a running container to disk, by criu", load: () => import("./checkpoint.ts") },
+  restore: { help: "Make a container anew from a checkpoint", load: () => import("./restore.ts") },
   spec: { help: "Write a config.json to begin with", load: () => import("./spec.ts") },
   features: { help: "Tell what this runtime can do", load: () => import("./features-command.ts") },
 };

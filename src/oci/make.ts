@@ -177,7 +177,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   return { record, child, terminal: options.consoleSocket === undefined ? terminal : undefined, mask, signals };
 }
 
-function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRecord {
+export function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRecord {
   return {
     version: 1,
     id,
@@ -191,7 +191,7 @@ function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRecord {
 }
 
 /** Takes an id. One whose maker has died half way is freed first. */
-async function claim(globals: Globals, id: string): Promise<Handle> {
+export async function claim(globals: Globals, id: string): Promise<Handle> {
   const own = claimId(globals.root, id);
   if (own !== undefined) return own;
   using stale = tryLockRecord(globals.root, id);

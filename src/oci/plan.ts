@@ -14,6 +14,7 @@ import type { Spec } from "../spec/config.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Globals } from "./globals.ts";
 import { refuseOurOwn } from "./joined.ts";
+import type { ContainerRecord } from "./record.ts";
 import { seccompOf } from "./seccomp.ts";
 
 /** What of the command line goes into a plan. */
@@ -56,6 +57,14 @@ export function planBundle(
     process: { ...plan.process, newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
   };
+}
+
+/** The plan that a container on record was made by. */
+export function planRecorded(spec: Spec, record: ContainerRecord, globals: Globals): Plan {
+  const { id, bundle, rootfs, cgroupPath, systemd } = record;
+  const unit = systemd === undefined || cgroupPath === undefined ? undefined : { path: cgroupPath, unit: systemd.unit };
+  const flags = { noPivot: false, newKeyring: true };
+  return planBundle({ path: bundle, config: "", spec, warnings: [], rootfs }, id, globals, flags, unit);
 }
 
 /** Whether a cgroup is needed for more than to hold the container's processes; rules for devices are kept by the kernel anyway. */

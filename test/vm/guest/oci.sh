@@ -1,25 +1,5 @@
 # The OCI face on pure cgroup v2.
-bundle=/tmp/bundle
-mkdir -p $bundle/rootfs
-tar -C $bundle/rootfs -xf /dist/busybox.tar
-
-oci() {
-  /dist/mycontainer-runtime --root /run/oci "$@" >/tmp/out 2>/tmp/err </dev/null
-  status=$?
-  out=$(cat /tmp/out) err=$(cat /tmp/err)
-}
-
-# config SCRIPT LINUX MOUNTOPTIONS: writes the bundle's config.json; LINUX is what follows in its "linux".
-config() {
-  cat >$bundle/config.json <<END
-{"ociVersion": "1.2.0", "root": {"path": "rootfs"},
- "process": {"args": ["sh", "-c", "$1"], "cwd": "/", "env": ["PATH=/bin:/usr/bin"], "user": {"uid": 0, "gid": 0}},
- "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
-  {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]},
-  {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["$3"]}],
- "linux": {"cgroupsPath": "/mycontainer/oci", $2}}
-END
-}
+. ./bundle
 own='"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "network"}, {"type": "uts"}, {"type": "cgroup"}]'
 limits='"resources": {"memory": {"limit": 67108864, "swap": 67108864}, "pids": {"limit": 20}, "cpu": {"quota": 20000, "period": 100000, "shares": 1024}}'
 cgroup=/sys/fs/cgroup/mycontainer/oci

@@ -1,0 +1,207 @@
+/**
+ * `restore`: makes a container's processes anew from what `checkpoint` has written, by criu.
+ */
+import { createCgroup } from "../cgroup/apply.ts";
+import { callCriu, REQUEST } from "../container/criu.ts";
+import { nameProcess } from "../container/state.ts";
+import { supervise } from "../container/supervise.ts";
+import { Failure } from "../failure.ts";
+import { EventLoop } from "../linux/eventloop.ts";
+import type { Handle } from "../linux/fd.ts";
+import {
+  exists,
+  makeDirectory,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  openHost,
+  readTextIfThere,
+  removeDirectory,
+  writeNewFile,
+} from "../linux/hostpath.ts";
+import { MNT_DETACH, MS, mount, unmount } from "../linux/mount.ts";
+import { type Child, CLONE, exitCodeOf, openPidfd, sendSignal, unshare, waitFor } from "../linux/process.ts";
+import { makeDirectoriesInRoot, makeFileInRoot } from "../linux/rootpath.ts";
+import { blockExactly, forwardableSignals, SIG } from "../linux/signal.ts";
+import { statusOfFd } from "../linux/status.ts";
+import type { Plan } from "../plan/plan.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
+import { oneId } from "./arguments.ts";
+import { readBundle } from "./bundle.ts";
+import { DESCRIPTORS_FILE } from "./checkpoint.ts";
+import {
+  CRIU_FLAGS,
+  type CriuPaths,
+  cgroupRoot,
+  commonOptions,
+  criuPaths,
+  externalMounts,
+  inheritedStreams,
+  OPTION,
+} from "./criu-options.ts";
+import { finish } from "./delete.ts";
+import { sendTerminal } from "./descriptor-sockets.ts";
+import { destroy } from "./destroy.ts";
+import type { Globals } from "./globals.ts";
+import { hooksOf } from "./hooked.ts";
+import { claim, firstRecord } from "./make.ts";
+import { writePidFile } from "./pid-file.ts";
+import { planBundle } from "./plan.ts";
+import { type ContainerRecord, checkId, lockRecord, pathsOf, writeRecord } from "./record.ts";
+import { tellLog } from "./report.ts";
+
+const FLAGS = {
+  ...CRIU_FLAGS,
+  bundle: text("b", "DIR", "The bundle; without it the current directory"),
+  detach: toggle("d", "Return once the container runs"),
+  "pid-file": text("", "FILE", "Write the first process's id there"),
+  "console-socket": text("", "PATH", "Socket that is sent the master of the container's terminal"),
+  "no-pivot": toggle("", "Taken for the sake of older engines"),
+  "no-subreaper": toggle("", "Taken for the sake of older engines"),
+  "lsm-profile": text("", "PROFILE", "Another label of the processes: apparmor:NAME or selinux:LABEL"),
+  "lsm-mount-context": text("", "CONTEXT", "Another SELinux context of mounts"),
+} as const;
+
+const LOG_FILE = "restore.log";
+const ROOT_NAME = "criu-root";
+const DESCRIPTORS = 3;
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const { flags, rest } = parseFlags("restore", FLAGS, argv, { program: "mycontainer-runtime" });
+  const id = checkId(oneId("restore", rest));
+  const bundle = readBundle(flags.bundle);
+  const paths = criuPaths(flags);
+  if (!exists(`${paths.images}/inventory.img`)) {
+    throw new Failure(`there is no checkpoint in ${paths.images}`, {
+      hint: "--image-path names the directory it is in",
+    });
+  }
+  const systemd =
+    globals.cgroups === "systemd"
+      ? (await import("./systemd-cgroup.ts")).systemdCgroup(bundle.spec, id, globals.rootless)
+      : undefined;
+  if (systemd !== undefined)
+    throw new Failure("restore makes cgroups by itself only", { hint: "without --systemd-cgroup" });
+  const plan = planBundle(bundle, id, globals, { noPivot: false, newKeyring: true }, undefined);
+  const hooked = await hooksOf(plan, bundle, id, globals);
+  using lock = await claim(globals, id);
+  const record = { ...firstRecord(bundle, plan, id) };
+  try {
+    writeNewFile(pathsOf(globals.root, id).config, bundle.config);
+    writeRecord(globals.root, record);
+    if (plan.cgroup !== undefined) {
+      for (const warning of createCgroup(plan.cgroup)) tellLog(globals, "warning", warning);
+    }
+    const options = [
+      ...commonOptions(flags),
+      [OPTION.lsmProfile, flags["lsm-profile"]] as const,
+      [OPTION.lsmMountContext, flags["lsm-mount-context"]] as const,
+    ];
+    const child = restoreInto(plan, record, pathsOf(globals.root, id).directory, paths, options, (stage, pid, fds) => {
+      if (stage === "setup-namespaces") {
+        hooked?.run("prestart", plan.hooks?.prestart ?? [], hooked.state("creating", pid));
+        hooked?.run("createRuntime", plan.hooks?.createRuntime ?? [], hooked.state("creating", pid));
+      }
+      const [terminal] = fds;
+      if (stage === "orphan-pts-master" && terminal !== undefined && flags["console-socket"] !== undefined) {
+        sendTerminal(flags["console-socket"], terminal);
+      }
+    });
+    const init = nameProcess(child.pid);
+    const restored: ContainerRecord = { ...record, complete: true, ...(init === undefined ? {} : { init }) };
+    writeRecord(globals.root, restored);
+    if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
+    lock.close();
+    if (flags.detach === true) return 0;
+    return await stayWith(globals, restored, child);
+  } catch (error) {
+    await destroy(globals, record);
+    throw error;
+  }
+}
+
+type Options = Parameters<typeof callCriu>[0]["options"];
+type Notified = (stage: string, pid: number, fds: readonly Handle[]) => void;
+
+/**
+ * Has criu make the processes, below the root as a mount in a namespace of our own: criu wants the root to be one, and the
+ * host is to see nothing of it.
+ */
+function restoreInto(
+  plan: Plan,
+  record: ContainerRecord,
+  directory: string,
+  paths: CriuPaths,
+  options: Options,
+  notified: Notified,
+): Child {
+  makeMountPoints(plan, record.rootfs);
+  const root = `${directory}/${ROOT_NAME}`;
+  makeDirectory(root);
+  unshare(CLONE.newMount);
+  mount("none", "/", null, MS.rec | MS.private);
+  mount(record.rootfs, root, null, MS.bind | MS.rec);
+  // Of the new namespace: criu mounts in them.
+  using images = openHost(paths.images, O_RDONLY | O_DIRECTORY);
+  using work = openHost(paths.work, O_RDONLY | O_DIRECTORY);
+  try {
+    const { pid } = callCriu({
+      type: REQUEST.restore,
+      log: `${paths.work}/${LOG_FILE}`,
+      notified,
+      options: [
+        [OPTION.imagesFd, images.fd],
+        [OPTION.workFd, work.fd],
+        [OPTION.logFile, LOG_FILE],
+        [OPTION.root, root],
+        [OPTION.restoreAsSibling, true],
+        ...options,
+        ...(record.cgroupPath === undefined ? [] : [cgroupRoot(record.cgroupPath)]),
+        ...externalMounts(plan.rootSteps, ({ source }) => source),
+        ...inheritedStreams(readDescriptors(paths.images)),
+      ],
+    });
+    const pidfd = pid === undefined ? undefined : openPidfd(pid);
+    if (pid === undefined || pidfd === undefined) throw new Failure("criu has not told which process it restored");
+    return { pid, pidfd };
+  } finally {
+    unmount(root, MNT_DETACH);
+    removeDirectory(root);
+  }
+}
+
+/** Where the host's files are mounted on: a root file system that no container has run in may not have these places. */
+function makeMountPoints({ rootSteps }: Plan, rootfs: string): void {
+  using root = openHost(rootfs, O_PATH | O_DIRECTORY);
+  const covered = rootSteps.flatMap((step) => (step.do === "mount" ? [`${step.target}/`] : []));
+  for (const step of rootSteps) {
+    if (step.do === "mount") makeDirectoriesInRoot(root.fd, step.target).close();
+    if (step.do !== "bind" || covered.some((above) => step.target.startsWith(above))) continue;
+    using source = openHost(step.source, O_PATH);
+    const make = statusOfFd(source.fd, step.source).type === "directory" ? makeDirectoriesInRoot : makeFileInRoot;
+    make(root.fd, step.target).close();
+  }
+}
+
+/** The names of the standard streams at the checkpoint; none if they were not noted. */
+function readDescriptors(images: string): string[] {
+  const parsed: unknown = JSON.parse(readTextIfThere(`${images}/${DESCRIPTORS_FILE}`) ?? "[]");
+  return Array.isArray(parsed) ? parsed.slice(0, DESCRIPTORS).map(String) : [];
+}
+
+/** Waits for the container's end in the foreground, and removes it. */
+async function stayWith(globals: Globals, record: ContainerRecord, child: Child): Promise<number> {
+  using loop = new EventLoop();
+  const signals = forwardableSignals();
+  blockExactly(signals);
+  try {
+    const code = exitCodeOf(supervise({ child, loop, signals, forward: true }));
+    using lock = lockRecord(globals.root, record.id);
+    if (lock !== undefined) await finish(globals, record, undefined);
+    return code;
+  } catch (error) {
+    sendSignal(child.pidfd.fd, SIG.KILL);
+    waitFor(child);
+    throw error;
+  }
+}
