@@ -22,9 +22,11 @@ export interface Bundle {
   readonly rootfs: string;
 }
 
-/** An absolute path of the host, from one that may be relative to `base`. */
-export function absolute(path: string, base: string = workingDirectory()): string {
-  return path.startsWith("/") ? path : path === "." || path === "" ? base : `${base}/${path}`;
+/** An absolute path of the host, from one that may be relative to `base`, or to the working directory. */
+export function absolute(path: string, base?: string): string {
+  if (path.startsWith("/")) return path;
+  const from = base ?? workingDirectory();
+  return path === "." || path === "" ? from : `${from}/${path}`;
 }
 
 /** Reads and checks a bundle. Throws a Failure that says what is wrong. */

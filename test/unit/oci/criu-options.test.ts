@@ -13,16 +13,16 @@ import {
 import { parseFlags } from "../../../src/term/flags.ts";
 
 const flagsOf = (...argv: string[]) => parseFlags("checkpoint", CRIU_FLAGS, argv).flags;
-const valueOf = (fields: readonly Field[], number: number) => numberIn(decodeFields(encodeFields(fields)), number);
+const numberOf = (fields: readonly Field[], number: number) => numberIn(decodeFields(encodeFields(fields)), number);
 
 test("flags become criu's options; what is not given is left to criu", () => {
   const options = commonOptions(flagsOf("--tcp-established", "--file-locks", "--empty-ns", "network"));
-  assert.equal(valueOf(options, OPTION.tcpEstablished), 1);
-  assert.equal(valueOf(options, OPTION.fileLocks), 1);
-  assert.equal(valueOf(options, OPTION.emptyNamespaces), 0x40000000);
-  assert.equal(valueOf(options, OPTION.shellJob), undefined);
-  assert.equal(valueOf(options, OPTION.cgroupMode), 3);
-  assert.equal(valueOf(commonOptions(flagsOf("--manage-cgroups-mode", "strict")), OPTION.cgroupMode), 5);
+  assert.equal(numberOf(options, OPTION.tcpEstablished), 1);
+  assert.equal(numberOf(options, OPTION.fileLocks), 1);
+  assert.equal(numberOf(options, OPTION.emptyNamespaces), 0x40000000);
+  assert.equal(numberOf(options, OPTION.shellJob), undefined);
+  assert.equal(numberOf(options, OPTION.cgroupMode), 3);
+  assert.equal(numberOf(commonOptions(flagsOf("--manage-cgroups-mode", "strict")), OPTION.cgroupMode), 5);
 });
 
 test("modes and namespaces that there are not are refused", () => {
