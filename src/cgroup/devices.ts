@@ -43,7 +43,8 @@ function wildcard(number: number | undefined): number | undefined {
 
 /** A rule about some of "all" types becomes one about each: `a` alone in the kernel's files means everything. */
 function complete(rule: DeviceRule): FullRule[] {
-  const access = rule.access === undefined || rule.access === "" ? "rwm" : rule.access;
+  // "a" is written for all by some; it is so with runc.
+  const access = rule.access === undefined || rule.access === "" || rule.access.includes("a") ? "rwm" : rule.access;
   for (const letter of access)
     if (!"rwm".includes(letter)) throw new Failure(`device access '${access}' is not made of r, w and m`);
   const full: FullRule = {

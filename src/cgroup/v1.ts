@@ -7,6 +7,7 @@ import type { BlockIoLimits, CpuLimits, DeviceRate, DeviceRule, MemoryLimits, Re
 import { deviceRules, formatRule } from "./devices.ts";
 import {
   type AskedFor,
+  burstDetails,
   type Conversion,
   checkMemory,
   DEFAULT_PERIOD_US,
@@ -85,7 +86,8 @@ function cpu(out: Writes, limits: CpuLimits): void {
       limits.period === DEFAULT_PERIOD_US ? { initial: true } : {},
     );
   out.limit("cpu", "cpu.cfs_quota_us", limits.quota);
-  out.limit("cpu", "cpu.cfs_burst_us", limits.burst);
+  // 0 is a value here: no burst, which is what kernels without it have.
+  if (limits.burst !== undefined) out.add("cpu", "cpu.cfs_burst_us", `${limits.burst}`, burstDetails(limits.burst));
   out.limit("cpu", "cpu.rt_period_us", limits.realtimePeriod);
   out.limit("cpu", "cpu.rt_runtime_us", limits.realtimeRuntime);
   if (limits.idle !== undefined) out.add("cpu", "cpu.idle", `${limits.idle}`);

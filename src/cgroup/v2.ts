@@ -6,6 +6,7 @@ import { Failure } from "../failure.ts";
 import type { BlockIoLimits, CpuLimits, Int64, MemoryLimits, Resources } from "../spec/config.ts";
 import {
   type AskedFor,
+  burstDetails,
   type Conversion,
   checkMemory,
   DEFAULT_PERIOD_US,
@@ -97,7 +98,8 @@ function cpu(out: Writes, limits: CpuLimits): void {
     const quota = isSet(limits.quota) ? `${orMax(limits.quota)}` : "max";
     out.add("cpu", "cpu.max", `${quota} ${isSet(limits.period) ? limits.period : DEFAULT_PERIOD_US}`);
   }
-  out.limit("cpu", "cpu.max.burst", limits.burst);
+  // 0 is a value here: no burst, which is what kernels without it have.
+  if (limits.burst !== undefined) out.add("cpu", "cpu.max.burst", `${limits.burst}`, burstDetails(limits.burst));
   if (isSet(limits.realtimeRuntime) || isSet(limits.realtimePeriod))
     throw new Failure("real-time shares of the CPU are not part of cgroups version 2", {
       hint: "leave 'realtimeRuntime' and 'realtimePeriod' out",

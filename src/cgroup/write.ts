@@ -65,6 +65,11 @@ export class Writes {
 /** Of the CPU's quota: kernel/sched/fair.c, default_cfs_period(). */
 export const DEFAULT_PERIOD_US = 100_000;
 
+/** A burst of 0 is what a new cgroup has, and one without that file. */
+export function burstDetails(burst: number): Partial<Write> {
+  return burst === 0 ? { optional: true, initial: true } : {};
+}
+
 /** 0 and the empty text stand for "no value" in the specification's Go types. */
 export function isSet<T extends Int64 | string>(value: T | undefined): value is T {
   return value !== undefined && value !== "" && BigInt(typeof value === "string" ? 1 : value) !== 0n;

@@ -30,7 +30,7 @@ import {
 import { O_DIRECTORY, openInRoot } from "../linux/rootpath.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
-import { openPty } from "../linux/tty.ts";
+import { openPty, setWindowSize, type WindowSize } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
@@ -48,6 +48,8 @@ export interface ExecRequest {
   readonly process: ProcessPlan;
   readonly detached: boolean;
   readonly streams: readonly [number, number, number];
+  /** Of the program's terminal, if it has one. */
+  readonly windowSize?: WindowSize | undefined;
   /** How many descriptors from 3 on the program is to have. */
   readonly preservedFds?: number;
   readonly signals: InheritedSignals;
@@ -166,6 +168,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       if (filesystemOf(pts.fd).magic !== MAGIC.devpts)
         throw new Failure("the container has no /dev/pts for a terminal");
       const pty = openPty(pts.fd);
+      if (request.windowSize !== undefined) setWindowSize(pty.slave.fd, request.windowSize);
       send(socketFd, { say: "terminal" }, [pty.master.fd]);
       pty.master.close();
       terminal = pty.slave;

@@ -127,22 +127,14 @@ function lastStop(context: InitContext): Partial<ProgramContext> {
     beforeProgram: () => {
       tell(socketFd, { say: "ready" });
       const order = hear(socketFd);
-      if (order?.say === "start") {
-        runHooks(order.pid);
-        return { socketFd };
-      }
+      if (order?.say === "start") return { socketFd, confined: () => runHooks(order.pid) };
       if (order?.say !== "keep" || gate === undefined) exit(1);
       // From here on nobody is there but the engine above, which watches over its containers.
       prctl(PR.setPdeathsig, 0);
       attempt("close", socketFd);
       const { pid, channel } = awaitStart(gate);
       gate.close();
-      try {
-        runHooks(pid);
-      } catch (error) {
-        reportFailure(channel?.fd, error);
-      }
-      return { socketFd: channel?.fd };
+      return { socketFd: channel?.fd, confined: () => runHooks(pid) };
     },
   };
 }

@@ -27,6 +27,13 @@ export interface InheritedSignals {
   readonly ignored: readonly number[];
 }
 
+export interface LastStop {
+  /** To whoever has let the process go on. */
+  readonly socketFd: number | undefined;
+  /** What is still to be done, as confined as the program is. */
+  readonly confined?: () => void;
+}
+
 export interface ProgramContext {
   /** The terminal that becomes its standard streams. */
   readonly terminal?: Handle | undefined;
@@ -41,7 +48,7 @@ export interface ProgramContext {
   readonly preservedFds?: number;
   readonly uncommon?: Uncommon | undefined;
   /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
-  readonly beforeProgram?: () => { readonly socketFd: number | undefined };
+  readonly beforeProgram?: () => LastStop;
   /** What else may not be closed until then. */
   readonly keptFds?: readonly number[];
 }
@@ -82,10 +89,11 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // Changing ids has cleared it.
   prctl(PR.setPdeathsig, context.diesWithSupervisor ? SIG.KILL : 0);
   const path = findProgram(plan, context);
-  const { socketFd } = context.beforeProgram?.() ?? context;
+  const { socketFd, confined }: LastStop = context.beforeProgram?.() ?? { socketFd: context.socketFd };
   try {
-    resetDispositions(context.signals.ignored);
     if (plan.noNewPrivileges) install(context.filter, socketFd);
+    confined?.();
+    resetDispositions(context.signals.ignored);
     restoreMask(context.signals.mask);
     throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, env));
   } catch (error) {

@@ -26,6 +26,7 @@ export const CLONE = {
 } as const;
 
 const SIGCHLD = 17;
+const ENOSYS = 38;
 
 /** `struct clone_args`: clone(2). */
 const cloneArgs = struct({
@@ -60,8 +61,17 @@ export function fork(flags = 0, cgroupFd?: number): Child | undefined {
     exitSignal: (flags & CLONE.parent) === 0 ? SIGCHLD : 0,
     cgroup: cgroupFd ?? 0,
   });
-  const pid = call("clone3", "", args, cloneArgs.size);
+  const result = attempt("clone3", args, cloneArgs.size);
+  // Filters of system calls that are older than the call refuse it in this way.
+  const pid = result === -ENOSYS && cgroupFd === undefined ? cloneTheOldWay(flags, pidfd) : result;
+  if (pid < 0) throw new KernelError("clone3", -pid, "");
   return pid === 0 ? undefined : { pid, pidfd: new Handle(pidfd[0] ?? -1) };
+}
+
+/** clone(2): its third argument is where the pidfd goes. */
+function cloneTheOldWay(flags: number, pidfd: Int32Array): number {
+  const exitSignal = (flags & CLONE.parent) === 0 ? SIGCHLD : 0;
+  return attempt("clone", flags + CLONE.pidfd + exitSignal, null, pidfd, null, null);
 }
 
 /** Ends this process now; nothing below it on the stack runs. */

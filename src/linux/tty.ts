@@ -19,6 +19,7 @@ const O_RDWR_NOCTTY_CLOEXEC = 0o2 | 0o400 | 0o2000000;
 const TERMIOS_BYTES = 60;
 const INPUT_FLAGS = 0x1 | 0x2 | 0x8 | 0x20 | 0x40 | 0x80 | 0x100 | 0x400; // IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON
 const OUTPUT_OPOST = 0x1;
+const OUTPUT_ONLCR = 0x4;
 const LOCAL_FLAGS = 0x1 | 0x2 | 0x8 | 0x40 | 0x8000; // ISIG ICANON ECHO ECHONL IEXTEN
 const CONTROL_CSIZE_PARENB = 0x30 | 0x100;
 const CONTROL_CS8 = 0x30;
@@ -60,6 +61,14 @@ export function rawTermios(from: Termios): Termios {
   raw[17 + VMIN] = 1;
   raw[17 + VTIME] = 0;
   return raw;
+}
+
+/** Has a terminal pass newlines on as they are: for output that does not go to another terminal (ONLCR of termios(3)). */
+export function keepNewlines(fd: number): void {
+  const termios = getTermios(fd);
+  const view = new DataView(termios.buffer);
+  view.setUint32(4, view.getUint32(4, true) & ~OUTPUT_ONLCR, true);
+  setTermios(fd, termios);
 }
 
 /** A terminal's size; undefined if it is none. */

@@ -13,6 +13,7 @@ import { EventLoop } from "../linux/eventloop.ts";
 import { readText } from "../linux/hostpath.ts";
 import { type Child, exitCodeOf, sendSignal, waitFor } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
+import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import { planProcess } from "../plan/process.ts";
 import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
@@ -49,6 +50,8 @@ const FLAGS = {
   cgroup: list("", "PATH", "Run it in a cgroup below the container's"),
   "no-subreaper": toggle("", "Taken for the sake of older engines"),
 } as const;
+
+const STDOUT = 1;
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: "mycontainer-runtime", stopAtFirstWord: true });
@@ -87,6 +90,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     cgroupPath: cgroupOf(record, flags.cgroup),
     process,
     detached,
+    windowSize: sizeOf(asked),
     streams: detached ? [0, 1, 2] : streams.fds,
     preservedFds,
     signals: inherited,
@@ -124,10 +128,17 @@ function stayWith(
     streams.finish();
     return exitCodeOf(ending);
   }
+  if (!isTerminal(STDOUT)) keepNewlines(terminal.fd);
   using session = connectTerminal(loop, terminal, true);
   const ending = supervise({ child, loop, signals, forward: true, resized: () => session.resize() });
   session.finish();
   return exitCodeOf(ending);
+}
+
+/** Both or none: a terminal without lines is none. */
+function sizeOf({ consoleSize }: Process): { rows: number; columns: number } | undefined {
+  const { height: rows = 0, width: columns = 0 } = consoleSize ?? {};
+  return rows > 0 && columns > 0 ? { rows, columns } : undefined;
 }
 
 /** The process of `--process`, or the container's own with what flags say in its place. */

@@ -6,6 +6,7 @@ import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
+import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { nonNegative, oneId } from "./arguments.ts";
 import { MAKE_FLAGS } from "./create.ts";
@@ -20,6 +21,8 @@ const FLAGS = {
   detach: toggle("d", "Return once the container runs"),
   keep: toggle("", "Do not remove the container at its end"),
 } as const;
+
+const STDOUT = 1;
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("run", FLAGS, argv, { program: "mycontainer-runtime" });
@@ -66,6 +69,7 @@ function stayWith(made: Made, loop: EventLoop, streams: ReturnType<typeof plainS
     streams.finish();
     return ending;
   }
+  if (!isTerminal(STDOUT)) keepNewlines(terminal.fd);
   using session = connectTerminal(loop, terminal, true);
   const ending = supervise({ child, loop, signals, forward: true, resized: () => session.resize() });
   session.finish();

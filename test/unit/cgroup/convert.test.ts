@@ -18,11 +18,16 @@ for (const [name, convert] of both) {
   test(`${name}: limits of 0 mean none`, () => {
     const zero: Resources = {
       memory: { limit: 0, swap: 0, reservation: 0 },
-      cpu: { shares: 0, quota: 0, period: 0, burst: 0, cpus: "", mems: "" },
+      cpu: { shares: 0, quota: 0, period: 0, cpus: "", mems: "" },
       pids: { limit: 0 },
       blockIO: { weight: 0 },
     };
     assert.deepEqual(lines(convert, zero), []);
+  });
+
+  test(`${name}: a burst of 0 is a value, which kernels without bursts have anyway`, () => {
+    const [write, ...more] = convert({ cpu: { burst: 0 } }).writes;
+    assert.deepEqual([write?.value, write?.optional, write?.initial, more], ["0", true, true, []]);
   });
 
   test(`${name}: a huge page size that could leave the directory is refused`, () => {
