@@ -22,10 +22,10 @@ import { planProcess } from "../plan/process.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseExact } from "../spec/json.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { warn } from "../term/output.ts";
 import { environmentOf } from "./environment.ts";
 import { readFlagFile } from "./flag-file.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

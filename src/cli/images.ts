@@ -10,9 +10,9 @@ import { type ImageRecord, listRecords } from "../image/store.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { formatAge, formatSize } from "../term/format.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

@@ -7,8 +7,8 @@ import { applyChanges } from "../image/changes.ts";
 import { importArchive } from "../image/import.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { list, parseFlags, text } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

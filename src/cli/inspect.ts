@@ -9,8 +9,8 @@ import { inspectImage } from "../image/inspect.ts";
 import { readTextIfThere } from "../linux/hostpath.ts";
 import { parseExact, stringifyExact } from "../spec/json.ts";
 import { parseFlags, text } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 

@@ -3,8 +3,8 @@
  */
 import { signalContainer } from "../container/control.ts";
 import { parseFlags, text } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { forEach } from "./each.ts";
-import { isHelp, printHelp } from "./help.ts";
 
 const FLAGS = { signal: text("s", "SIGNAL", "Signal to send (the default is KILL)") } as const;
 

@@ -7,8 +7,8 @@ import { loadArchive } from "../image/load.ts";
 import { familiarName } from "../image/reference.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {

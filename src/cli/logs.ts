@@ -12,8 +12,8 @@ import { EventLoop } from "../linux/eventloop.ts";
 import { exists } from "../linux/hostpath.ts";
 import { openPidfd } from "../linux/process.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { print, printError } from "../term/output.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { requireRoot } from "./root.ts";
 import { parseSeconds, parseWhole } from "./values.ts";
 

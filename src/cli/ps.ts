@@ -8,9 +8,9 @@ import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { list, parseFlags, text, toggle } from "../term/flags.ts";
 import { formatAge } from "../term/format.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 

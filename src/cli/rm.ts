@@ -3,8 +3,8 @@
  */
 import { removeContainer } from "../container/control.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { forEach } from "./each.ts";
-import { isHelp, printHelp } from "./help.ts";
 
 const FLAGS = {
   force: toggle("f", "Also those that run: they are killed"),

@@ -8,8 +8,8 @@ import { familiarName } from "../image/reference.ts";
 import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 

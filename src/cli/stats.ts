@@ -13,9 +13,9 @@ import { readTraffic } from "../network/attach.ts";
 import { linkSuffix } from "../network/plan.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { formatSize } from "../term/format.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line, print } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 

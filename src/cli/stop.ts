@@ -3,8 +3,8 @@
  */
 import { stopContainer } from "../container/control.ts";
 import { parseFlags, text } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { forEach } from "./each.ts";
-import { isHelp, printHelp } from "./help.ts";
 import { parseWhole } from "./values.ts";
 
 const FLAGS = {

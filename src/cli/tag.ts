@@ -6,7 +6,7 @@ import { Failure } from "../failure.ts";
 import { tagImage } from "../image/remove.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { parseFlags } from "../term/flags.ts";
-import { isHelp, printHelp } from "./help.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { requireRoot } from "./root.ts";
 
 export function run(argv: readonly string[]): number {

@@ -3,8 +3,8 @@
  */
 import { waitContainer } from "../container/control.ts";
 import { parseFlags } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { forEach } from "./each.ts";
-import { isHelp, printHelp } from "./help.ts";
 
 export function run(argv: readonly string[]): number {
   if (isHelp(argv))

@@ -25,6 +25,8 @@ const LOG_FILE = "dump.log";
 /** Where the standard streams are noted, beside the images: runc's name. */
 export const DESCRIPTORS_FILE = "descriptors.json";
 
+export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("checkpoint", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = oneId("checkpoint", rest);

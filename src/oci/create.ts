@@ -18,6 +18,8 @@ export const MAKE_FLAGS = {
   "no-subreaper": toggle("", "Taken for the sake of older engines"),
 } as const;
 
+export const help = { usage: "[FLAGS] CONTAINER", flags: MAKE_FLAGS };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("create", MAKE_FLAGS, argv, { program: "mycontainer-runtime" });
   await make(

@@ -13,6 +13,8 @@ import { type ContainerRecord, checkId, configOf, lockRecord, readRecord, status
 
 const FLAGS = { force: toggle("f", "Kill the container if it runs, and pass over one that there is not") } as const;
 
+export const help = { usage: "[--force] CONTAINER", flags: FLAGS };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("delete", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = checkId(oneId("delete", rest));

@@ -35,6 +35,8 @@ function tell(event: Event): void {
   line(stringifyExact(event));
 }
 
+export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
+
 export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("events", FLAGS, argv, { program: "mycontainer-runtime" });
   const intervalMs = parseInterval(flags.interval ?? "5s");

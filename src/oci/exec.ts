@@ -53,6 +53,8 @@ const FLAGS = {
 
 const STDOUT = 1;
 
+export const help = { usage: "[FLAGS] CONTAINER COMMAND [ARGUMENT...]", flags: FLAGS };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: "mycontainer-runtime", stopAtFirstWord: true });
   const [id, ...command] = rest;

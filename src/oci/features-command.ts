@@ -7,6 +7,8 @@ import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
 import { features } from "./features.ts";
 
+export const help = { usage: "", flags: {} };
+
 export function run(): number {
   const told = features({
     version: VERSION,

@@ -14,6 +14,8 @@ import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./r
 
 const FLAGS = { all: toggle("a", "Send it to all processes of the container") } as const;
 
+export const help = { usage: "[--all] CONTAINER [SIGNAL]", flags: FLAGS };
+
 export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("kill", FLAGS, argv, { program: "mycontainer-runtime" });
   const [id, name = "SIGTERM", ...more] = rest;

@@ -17,6 +17,8 @@ const FLAGS = {
   quiet: toggle("q", "Ids only"),
 } as const;
 
+export const help = { usage: "[FLAGS]", flags: FLAGS };
+
 export function run(argv: readonly string[], globals: Globals): number {
   const { flags } = parseFlags("list", FLAGS, argv, { program: "mycontainer-runtime" });
   const format = flags.format ?? "table";

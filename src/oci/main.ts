@@ -5,6 +5,7 @@
 import { Failure } from "../failure.ts";
 import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
+import type { Flags } from "../term/flags.ts";
 import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
 import { GLOBAL_FLAGS, type Globals, parseGlobals } from "./globals.ts";
@@ -13,6 +14,7 @@ import { OCI_VERSION_MAX } from "./versions.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
+  readonly help: { readonly usage: string; readonly flags: Flags };
   readonly run: (argv: readonly string[], globals: Globals) => number | Promise<number>;
 }
 
@@ -25,6 +27,7 @@ interface Entry {
   readonly load: () => Promise<Command>;
 }
 
+const PROGRAM = "mycontainer-runtime";
 const FAILED_EXEC = 255;
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
@@ -73,6 +76,21 @@ function tellVersion(): void {
   line(`spec: ${OCI_VERSION_MAX}`);
 }
 
+/** Tells the flags of a command and ends, if that is asked for: what comes after the first word may be the program's. */
+async function tellHelp(name: string, entry: Entry, { help }: Command, argv: readonly string[]): Promise<void> {
+  const { isHelp, printHelp } = await import("../term/help.ts");
+  if (!isHelp(argv, help.flags, { stopAtFirstWord: true })) return;
+  exit(printHelp(name, help.usage, `${entry.help}.`, help.flags, PROGRAM));
+}
+
+async function unknownCommand(name: string): Promise<Failure> {
+  const { nearestOf } = await import("../term/flags.ts");
+  const nearest = nearestOf(name, Object.keys(COMMANDS));
+  return new Failure(`no such command: '${name}'`, {
+    hint: nearest === undefined ? `'${PROGRAM} --help' lists the commands` : `did you mean '${nearest}'?`,
+  });
+}
+
 export async function main(): Promise<void> {
   let globals: Globals = {
     root: "",
@@ -93,10 +111,9 @@ export async function main(): Promise<void> {
     }
     const [name = "", ...argv] = rest;
     entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (entry === undefined) {
-      throw new Failure(`no such command: '${name}'`, { hint: "'mycontainer-runtime --help' lists the commands" });
-    }
+    if (entry === undefined) throw await unknownCommand(name);
     const command = await entry.load();
+    if (argv.includes("--help") || argv.includes("-h")) await tellHelp(name, entry, command, argv);
     return exit(await command.run(argv, globals));
   } catch (error) {
     reportError(globals, entry?.prefix ?? "", error);

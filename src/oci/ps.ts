@@ -12,6 +12,8 @@ import { runPs } from "./run-ps.ts";
 
 const FLAGS = { format: text("f", "FORMAT", "table or json") } as const;
 
+export const help = { usage: "[--format FORMAT] CONTAINER [FLAGS OF ps]", flags: FLAGS };
+
 export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("ps", FLAGS, argv, { program: "mycontainer-runtime", stopAtFirstWord: true });
   const [id, ...args] = rest;

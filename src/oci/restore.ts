@@ -66,6 +66,8 @@ const LOG_FILE = "restore.log";
 const ROOT_NAME = "criu-root";
 const DESCRIPTORS = 3;
 
+export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("restore", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = checkId(oneId("restore", rest));

@@ -8,6 +8,8 @@ import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { recordOf, statusOfContainer } from "./record.ts";
 
+export const help = { usage: "CONTAINER", flags: {} };
+
 export function run(argv: readonly string[], globals: Globals): number {
   const { rest } = parseFlags("resume", {}, argv, { program: "mycontainer-runtime" });
   const record = recordOf(globals.root, oneId("resume", rest));

@@ -24,6 +24,8 @@ const FLAGS = {
 
 const STDOUT = 1;
 
+export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("run", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = oneId("run", rest);

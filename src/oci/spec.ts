@@ -18,6 +18,8 @@ const FLAGS = {
   rootless: toggle("", "For a user who is not root"),
 } as const;
 
+export const help = { usage: "[FLAGS]", flags: FLAGS };
+
 export function run(argv: readonly string[]): number {
   const { flags } = parseFlags("spec", FLAGS, argv, { program: "mycontainer-runtime" });
   const whole = defaultSpec(detectLayout().kind === "v2");

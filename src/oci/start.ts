@@ -18,6 +18,8 @@ import { type ContainerRecord, configOf, lockRecord, pathsOf, recordOf, statusOf
 import { tellLog } from "./report.ts";
 import { seccompOf } from "./seccomp.ts";
 
+export const help = { usage: "CONTAINER", flags: {} };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { rest } = parseFlags("start", {}, argv, { program: "mycontainer-runtime" });
   const id = oneId("start", rest);

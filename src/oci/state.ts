@@ -25,6 +25,8 @@ export function stateOf(record: ContainerRecord, spec: Spec, status: Status): Re
   };
 }
 
+export const help = { usage: "CONTAINER", flags: {} };
+
 export function run(argv: readonly string[], globals: Globals): number {
   const { rest } = parseFlags("state", {}, argv, { program: "mycontainer-runtime" });
   const record = recordOf(globals.root, oneId("state", rest));

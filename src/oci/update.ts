@@ -25,6 +25,8 @@ const FLAGS = {
   resources: text("r", "FILE", "The limits as JSON, as in config.json; - is standard input"),
 };
 
+export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("update", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = oneId("update", rest);

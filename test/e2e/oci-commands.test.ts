@@ -376,3 +376,15 @@ oci("errors go to the log as engines parse it, and to standard error", async (ru
   assert.equal(noBundle.status, 1);
   assert.match(noBundle.stderr, /config\.json/);
 });
+
+oci("every command tells its flags, and a mistyped one is guessed", async (runtime) => {
+  const { stdout } = await runtime.call(["--help"]);
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name ?? "");
+  assert.ok(commands.length >= 17, stdout);
+  for (const name of commands) {
+    assert.match(await runtime.must([name, "--help"]), new RegExp(`^Usage: mycontainer-runtime ${name}\\b`), name);
+  }
+  const mistyped = await runtime.call(["strat", "x"]);
+  assert.equal(mistyped.status, 1);
+  assert.match(mistyped.stderr, /no such command: 'strat' \(did you mean 'start'\?\)/);
+});

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isHelp } from "../../../src/cli/help.ts";
 import { Failure } from "../../../src/failure.ts";
 import { describeFlags, list, nearestOf, parseFlags, text, toggle } from "../../../src/term/flags.ts";
+import { isHelp } from "../../../src/term/help.ts";
 
 const FLAGS = {
   all: toggle("a", "Show all"),

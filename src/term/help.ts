@@ -1,8 +1,8 @@
 /**
  * `--help` of a command.
  */
-import { describeFlags, type Flag, type Flags, nameOf, type ParseOptions, splitShorts } from "../term/flags.ts";
-import { line } from "../term/output.ts";
+import { describeFlags, type Flag, type Flags, nameOf, type ParseOptions, splitShorts } from "./flags.ts";
+import { line } from "./output.ts";
 
 /**
  * Whether help is asked for: `--help`, or `-h` where that is no flag, among the flags. What is the value of a flag, or
@@ -29,8 +29,14 @@ export function isHelp(argv: readonly string[], known: Flags = {}, options: Pars
 }
 
 /** Prints the help of a command; returns the exit status. */
-export function printHelp(command: string, usage: string, text: string, flags: Flags): number {
-  line(`Usage: mycontainer ${command} ${usage}`);
+export function printHelp(
+  command: string,
+  usage: string,
+  text: string,
+  flags: Flags,
+  program: string = "mycontainer",
+): number {
+  line(`Usage: ${program} ${command} ${usage}`.trimEnd());
   line("");
   line(text);
   if (Object.keys(flags).length === 0) return 0;
