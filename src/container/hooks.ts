@@ -75,6 +75,21 @@ export function failureOfHooks(kind: HookKind): HookOptions["onFailure"] {
   return kind === "poststart" || kind === "poststop" ? "warn" : "throw";
 }
 
+/** What a shell says of the signals that end hooks. */
+const SIGNAL_TEXTS: Readonly<Record<string, string>> = {
+  SIGABRT: "aborted",
+  SIGKILL: "killed",
+  SIGSEGV: "segmentation fault",
+  SIGSYS: "bad system call",
+  SIGTERM: "terminated",
+};
+
+function describeSignal(signal: number): string {
+  const name = signalName(signal);
+  const text = SIGNAL_TEXTS[name];
+  return text === undefined ? name : `${name} (${text})`;
+}
+
 /** How a hook ended and what it said, as text; undefined if it succeeded. Pure. */
 export function hookFailure(
   hook: Hook,
@@ -84,7 +99,7 @@ export function hookFailure(
   if (refused !== 0) return `fork/exec ${hook.path}: ${errnoText(errnoName(refused))}`;
   if (timedOut) return `hook ran past specified timeout of ${(hook.timeout ?? 0).toFixed(1)}s`;
   if (ending.kind === "exited" && ending.status === 0) return undefined;
-  const how = ending.kind === "exited" ? `exit status ${ending.status}` : `signal: ${signalName(ending.signal)}`;
+  const how = ending.kind === "exited" ? `exit status ${ending.status}` : `signal: ${describeSignal(ending.signal)}`;
   return `${how}, stdout: ${stdout.trimEnd()}, stderr: ${stderr.trimEnd()}`;
 }
 

@@ -113,7 +113,8 @@ function isPlainName(name: string): boolean {
 /** Also of `update --resources`. Throws a Failure that begins with `at`. */
 export function checkResources({ devices = [], hugepageLimits = [], unified = {} }: Resources, at: string): void {
   for (const [index, { access = "" }] of devices.entries()) {
-    if (/^[rwm]*$/.test(access)) continue;
+    // "a" is written for all by some; runc takes it.
+    if (/^[rwma]*$/.test(access)) continue;
     throw new Failure(`${at}.devices[${index}].access: expected letters of rwm, got ${showValue(access)}`);
   }
   // Both become names of files.

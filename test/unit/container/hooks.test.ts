@@ -26,7 +26,7 @@ test("a failed hook is told by its status and what it said", () => {
 test("a hook that was killed is told by the signal", () => {
   assert.equal(
     hookFailure(hook, { ...told, ending: { kind: "killed", signal: 15 } }),
-    "signal: SIGTERM, stdout: one, stderr: two",
+    "signal: SIGTERM (terminated), stdout: one, stderr: two",
   );
 });
 
