@@ -114,16 +114,29 @@ describe("containerd's CRI, as Kubernetes speaks to it", { concurrency: false },
     assert.deepEqual(cgroupsNamed(id), []);
   });
 
-  test("containers of a pod share ipc and, if asked for, pids", async () => {
-    const links = "readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts";
-    const outputs: string[] = [];
-    for (const name of ["one", "two"]) {
-      const id = await crictl("create", pod, container(name, ["sleep", "1000"]), POD);
+  test("containers of a pod share ipc and host name, and pids unless they ask for their own", async () => {
+    const started = async (name: string, options: object) => {
+      const id = await crictl(
+        "create",
+        pod,
+        container(name, ["sleep", "1000"], { security_context: { namespace_options: options } }),
+        POD,
+      );
       await crictl("start", id);
-      outputs.push(await crictl("exec", "--sync", id, "sh", "-c", links));
-      await crictl("rm", "--force", id);
-    }
-    assert.equal(outputs[0], outputs[1]);
+      return id;
+    };
+    const namespacesOf = (id: string, names: string[]) =>
+      crictl("exec", "--sync", id, "sh", "-c", names.map((name) => `readlink /proc/self/ns/${name}`).join("; "));
+    const [one, two, alone] = [
+      await started("one", { network: 2, pid: 0 }),
+      await started("two", { network: 2, pid: 0 }),
+      await started("alone", { network: 2, pid: 1 }),
+    ];
+    const shared = ["ipc", "uts", "net"];
+    assert.equal(await namespacesOf(one, [...shared, "pid"]), await namespacesOf(two, [...shared, "pid"]));
+    assert.equal(await namespacesOf(one, shared), await namespacesOf(alone, shared));
+    assert.notEqual(await namespacesOf(one, ["pid"]), await namespacesOf(alone, ["pid"]));
+    for (const id of [one, two, alone]) await crictl("rm", "--force", id);
   });
 
   test("a user, a read-only root and no capabilities", async () => {

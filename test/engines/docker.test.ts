@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { start } from "../e2e/harness.ts";
 import {
   cgroupParent,
   cgroupsNamed,
@@ -79,6 +80,8 @@ describe("Docker", { concurrency: false }, () => {
       "running mycontainer",
     );
     assert.equal(cgroupValue(id, "memory.limit_in_bytes", "memory.max"), String(64 * 1024 * 1024));
+    assert.equal(cgroupValue(id, "pids.max", "pids.max"), "50");
+    assert.match(cgroupValue(id, "cpu.cfs_quota_us", "cpu.max"), /^50000\b/);
     assert.equal((await tryDocker("exec", "life", "sh", "-c", "exit 4")).status, 4);
     assert.match(
       await docker("exec", "-u", "1000:1001", "-w", "/tmp", "-e", "A=b", "life", "sh", "-c", "id; pwd; echo $A"),
@@ -142,11 +145,50 @@ describe("Docker", { concurrency: false }, () => {
     assert.match(stderr, /\/x: Read-only file system[\s\S]*\/volume\/x: Read-only file system/);
   });
 
+  test("a container without a network has the loopback alone, and another one can join its namespaces", async () => {
+    const links = ["net", "ipc", "pid"].map((name) => `readlink /proc/self/ns/${name}`).join("; ");
+    await docker(...runArgs("-d", "--ipc", "shareable", "--name", "first", IMAGE, "sleep", "1000"));
+    assert.equal(await docker("exec", "first", "ls", "/sys/class/net"), "lo");
+    const joined = await docker(
+      ...["run", "--rm", "--network", "container:first", "--ipc", "container:first", "--pid", "container:first"],
+      ...[IMAGE, "sh", "-c", links],
+    );
+    assert.equal(joined, await docker("exec", "first", "sh", "-c", links));
+  });
+
+  test("a container whose check of health passes is healthy, and then is not", async () => {
+    const health = start(
+      directory,
+      [
+        "docker",
+        "-H",
+        socket,
+        "events",
+        "--since",
+        "0",
+        "--filter",
+        "container=checked",
+        "--filter",
+        "event=health_status",
+      ],
+      { timeoutMs: 30_000 },
+    );
+    await docker(
+      ...runArgs("-d", "--health-cmd", "test ! -e /ill", "--health-interval", "500ms", "--health-retries", "1"),
+      ...["--name", "checked", IMAGE, "sleep", "1000"],
+    );
+    await health.sees("stdout", "health_status: healthy");
+    await docker("exec", "checked", "touch", "/ill");
+    await health.sees("stdout", "health_status: unhealthy");
+    health.signal("SIGTERM");
+    await health.ended;
+  });
+
   test("an init of docker's reaps, and a container is started again after it failed", async () => {
     assert.match(await docker(...runArgs("--rm", "--init", IMAGE, "ps")), /docker-init|tini/);
     await docker(...runArgs("-d", "--restart", "on-failure:2", "--name", "again", IMAGE, "sh", "-c", "exit 5"));
     await docker("wait", "again");
-    assert.equal(await docker("inspect", "again", "-f", "{{.State.ExitCode}}"), "5");
+    assert.equal(await docker("inspect", "again", "-f", "{{.RestartCount}} {{.State.ExitCode}}"), "2 5");
   });
 
   test("docker's seccomp profile is in force, and a privileged container has the host's devices", async () => {

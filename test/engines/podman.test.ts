@@ -72,6 +72,7 @@ describe("podman", { concurrency: false }, () => {
     );
     assert.equal(cgroupValue(id, "memory.limit_in_bytes", "memory.max"), String(64 * 1024 * 1024));
     assert.equal(cgroupValue(id, "pids.max", "pids.max"), "50");
+    assert.match(cgroupValue(id, "cpu.cfs_quota_us", "cpu.max"), /^50000\b/);
     assert.equal((await tryPodman("exec", "life", "sh", "-c", "exit 4")).status, 4);
     assert.match(
       await podman("exec", "-u", "1000:1001", "-w", "/tmp", "-e", "A=b", "life", "sh", "-c", "id; pwd; echo $A"),
@@ -151,6 +152,17 @@ describe("podman", { concurrency: false }, () => {
 
   test("a privileged container has the host's devices", async () => {
     assert.match(await podman(...runArgs("--rm", "--privileged", IMAGE, "ls", "/dev")), /loop-control|kmsg|mem/);
+  });
+
+  test("a check of health is run in the container", async () => {
+    await podman(
+      ...runArgs("-d", "--health-cmd", "test ! -e /ill", "--health-interval", "disable", "--health-retries", "1"),
+      ...["--name", "checked", IMAGE, "sleep", "1000"],
+    );
+    assert.equal((await tryPodman("healthcheck", "run", "checked")).status, 0);
+    await podman("exec", "checked", "touch", "/ill");
+    assert.equal((await tryPodman("healthcheck", "run", "checked")).status, 1);
+    await podman("rm", "-f", "-t", "0", "checked");
   });
 
   test("a user namespace maps ids", async () => {
