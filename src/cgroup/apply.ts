@@ -23,11 +23,11 @@ import { writeAll, writeOnce } from "../linux/io.ts";
 import { guardDevices } from "./devices-bpf.ts";
 import { directoriesOf, emptyAndRemove, isRemoved } from "./empty.ts";
 import { readIfAlive, tryWrite } from "./file.ts";
-import { detectLayout, mountpointsOf } from "./layout.ts";
+import { detectLayout, mountpointsOf, unifiedOf } from "./layout.ts";
 import { membersOf, processesIn } from "./members.ts";
 import { giveAway } from "./ownership.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
-import type { CgroupPlan, PlannedWrite } from "./plan.ts";
+import type { CgroupPlan, PlannedDirectory, PlannedWrite } from "./plan.ts";
 
 const DIRECTORY_MODE = 0o755;
 const [ENOENT, EEXIST, EINVAL] = [2, 17, 22];
@@ -39,10 +39,10 @@ const [ENOENT, EEXIST, EINVAL] = [2, 17, 22];
 export function createCgroup(plan: CgroupPlan, { adopted = false } = {}): string[] {
   const made: string[] = [];
   try {
-    for (const { controllers, directory } of plan.directories) {
+    for (const { controllers, directory, unified } of plan.directories) {
       if (makeCgroup(directory)) made.push(directory);
       else if (!adopted) refuseInUse([directory]);
-      if (plan.layout !== "v2" && controllers.includes("cpuset")) {
+      if (plan.layout !== "v2" && unified !== true && controllers.includes("cpuset")) {
         const mountpoint = directory.slice(0, -plan.path.length);
         for (const file of ["cpuset.cpus", "cpuset.mems"]) inherit(mountpoint, plan.path, file);
       }
@@ -114,15 +114,24 @@ function removeQuietly(directory: string): void {
 }
 
 /**
- * A cpuset of version 1 is born empty, and takes no process before it has CPUs and memory nodes: they are the parent's.
+ * A cpuset of version 1 is born empty, and takes no process before it has CPUs and memory nodes: they are the parent's. A
+ * parent that has to be given them, too, hands them on to what is made in it from then on: that is far cheaper.
  * Returns what the cgroup has then.
  */
 function inherit(mountpoint: string, path: string, file: string): string {
   const own = readText(`${mountpoint}${path}/${file}`).trim();
   if (own !== "" || path === "") return own;
-  const inherited = inherit(mountpoint, ancestorsOf(path).at(-1) ?? "", file);
+  const parent = ancestorsOf(path).at(-1) ?? "";
+  const wasEmpty = parent !== "" && readText(`${mountpoint}${parent}/${file}`).trim() === "";
+  const inherited = inherit(mountpoint, parent, file);
+  if (wasEmpty) tryWrite(`${mountpoint}${parent}/cgroup.clone_children`, "1");
   writeKernelFile(`${mountpoint}${path}/${file}`, inherited);
   return inherited;
+}
+
+/** The cgroup's directory in the unified hierarchy. */
+function unifiedDirectoryOf({ layout, directories }: CgroupPlan): PlannedDirectory | undefined {
+  return layout === "v2" ? directories[0] : directories.find(({ unified }) => unified);
 }
 
 /** Why a controller could not be handed down, by its name. */
@@ -131,7 +140,7 @@ type Refusals = ReadonlyMap<string, string>;
 /** Has the cgroups above hand controllers down, if they do not yet. It matters what was refused if the controller is written to. */
 function enableControllers(plan: CgroupPlan): Refusals {
   const refusals = new Map<string, string>();
-  const [directory] = plan.directories;
+  const directory = unifiedDirectoryOf(plan);
   if (plan.enable.length === 0 || directory === undefined) return refusals;
   const has = new Set(readText(`${directory.directory}/cgroup.controllers`).trim().split(" "));
   if (directory.controllers.every((name) => has.has(name))) return refusals;
@@ -152,7 +161,7 @@ function enableControllers(plan: CgroupPlan): Refusals {
 /** Changes the limits of a cgroup that is there. Throws a Failure at one that was asked for; returns warnings about others. */
 export function updateCgroup(plan: CgroupPlan): string[] {
   if (plan.layout !== "v2") joinMissing(plan);
-  return setLimits(plan, plan.writes, new Map(), false);
+  return setLimits(plan, plan.writes, enableControllers(plan), false);
 }
 
 /** How often processes are looked for that were born while others were moved. */
@@ -290,26 +299,31 @@ function writeIfThere(file: string, value: string): boolean {
   }
 }
 
-/** The descriptor for clone3(2) to have a process born in the cgroup; undefined where only `addProcess` can do it. */
+/** The descriptor for clone3(2) to have a process born in the cgroup of the unified hierarchy; undefined where there is none. */
 export function openForClone(cgroup: CgroupReference): Handle | undefined {
   if (typeof cgroup !== "string") {
-    const [first] = cgroup.directories;
-    return cgroup.layout === "v2" && first !== undefined ? openHost(first.directory, O_PATH | O_DIRECTORY) : undefined;
+    const planned = unifiedDirectoryOf(cgroup);
+    return planned === undefined ? undefined : openHost(planned.directory, O_PATH | O_DIRECTORY);
   }
   const layout = detectLayout();
-  if (layout.kind !== "v2") return undefined;
-  return openHost(`${layout.root}${checkCgroupPath(cgroup)}`, O_PATH | O_DIRECTORY);
+  const unified = unifiedOf(layout);
+  if (unified === undefined) return undefined;
+  const directory = `${unified.root}${checkCgroupPath(cgroup)}`;
+  // Of a hybrid layout, a cgroup that others have made need not be in all hierarchies.
+  return layout.kind === "hybrid" && !exists(directory) ? undefined : openHost(directory, O_PATH | O_DIRECTORY);
 }
 
 /**
- * Version 1: opens what `joinCgroup` needs, in all hierarchies; none where there is `openForClone`. To be opened by the
+ * Opens what `joinCgroup` needs, in all hierarchies of version 1; for the unified one there is `openForClone`. To be opened by the
  * supervisor before fork(2): it is the opener's rights that count.
  */
 export function openForJoin(cgroup: CgroupReference): Handle[] {
   if (typeof cgroup !== "string")
     return cgroup.layout === "v2"
       ? []
-      : cgroup.directories.map(({ directory }) => openHost(`${directory}/tasks`, O_WRONLY));
+      : cgroup.directories
+          .filter(({ unified }) => unified !== true)
+          .map(({ directory }) => openHost(`${directory}/tasks`, O_WRONLY));
   const layout = detectLayout();
   if (layout.kind === "v2") return [];
   return mountpointsOf(layout)

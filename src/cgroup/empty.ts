@@ -22,10 +22,9 @@ const MAX_PAUSE_MS = 64;
 const AT_REMOVEDIR = 0x200;
 const [ENOENT, EBUSY] = [2, 16];
 
-/** Everything that may be of the cgroup: also in the unified hierarchy of a hybrid layout. */
+/** Everything that may be of the cgroup, in all hierarchies. */
 export function directoriesOf(layout: CgroupLayout, path: string): string[] {
-  const roots = layout.kind === "hybrid" ? [...mountpointsOf(layout), layout.unified] : mountpointsOf(layout);
-  return roots.map((root) => `${root}${path}`);
+  return mountpointsOf(layout).map((root) => `${root}${path}`);
 }
 
 /** Tries to remove a cgroup. True if it is not there any more. */

@@ -4,7 +4,8 @@
 import { Failure, unreachable } from "../failure.ts";
 import type { Resources } from "../spec/config.ts";
 import { ANY_DEVICE, deviceRules, type FullRule } from "./devices.ts";
-import { type CgroupLayout, directoryOf } from "./layout.ts";
+import { convertForHybrid } from "./hybrid.ts";
+import { type CgroupLayout, directoryOf, mountpointsOf, unifiedOf, v1ControllersOf } from "./layout.ts";
 import { ancestorsOf, checkCgroupPath } from "./path.ts";
 import { completeUpdate } from "./update.ts";
 import * as v1 from "./v1.ts";
@@ -14,13 +15,20 @@ import type { AskedFor, Conversion, Write } from "./write.ts";
 /** A write into a file by its absolute path (`instead`, too). */
 export type PlannedWrite = Write;
 
+export interface PlannedDirectory {
+  readonly controllers: readonly string[];
+  readonly directory: string;
+  /** In the unified hierarchy of a hybrid layout. */
+  readonly unified?: true;
+}
+
 export interface CgroupPlan {
   readonly layout: CgroupLayout["kind"];
   /** Below the root of every hierarchy. */
   readonly path: string;
-  /** One a hierarchy; with the controllers that it is for. */
-  readonly directories: readonly { readonly controllers: readonly string[]; readonly directory: string }[];
-  /** Version 2: the files that hand controllers down to the cgroup, from the root on. */
+  /** One a hierarchy, with the controllers that it is for. */
+  readonly directories: readonly PlannedDirectory[];
+  /** In the unified hierarchy: the files that hand controllers down to the cgroup, from the root on. */
   readonly enable: readonly { readonly file: string; readonly value: string }[];
   readonly writes: readonly PlannedWrite[];
   /** Version 2: what the program that guards the devices allows. Without it a new cgroup has none, and an update keeps it. */
@@ -35,8 +43,12 @@ export interface CgroupOptions {
   readonly askedFor?: AskedFor;
 }
 
-/** Joined in any case: for limits that come later, for statistics, and to freeze and kill. `cpuset` is dear to join. */
-const ALWAYS_V1: readonly string[] = ["cpu", "cpuacct", "memory", "pids", "blkio", "devices", "freezer"];
+/**
+ * Of version 2, handed down in any case: for limits that come later, and for statistics. Of version 1 all hierarchies are
+ * joined, and the unified one beside them, as runc does: who finds a container by its process (/proc/PID/cgroup) must find
+ * it in each; systemd must not take it for a part of the unit that it was started from; and Java, for one, heeds no limits
+ * where it does not see `cpuset`.
+ */
 const ALWAYS_V2: readonly string[] = ["cpu", "memory", "pids", "io"];
 
 /** Throws a Failure where a limit that was asked for cannot be had here, or has no sound value. */
@@ -56,10 +68,10 @@ export function planCgroup(
     }
     case "v1":
     case "hybrid": {
-      const limits = v1.convert(resources, askedFor);
+      const limits = convertForV1(layout, resources, askedFor);
       const devicesAsked = resources.devices !== undefined && askedFor("devices");
       const writes = [...v1.convertDevices(resources.devices ?? [], devicesAsked), ...limits.writes];
-      return planLimits(layout, path, { writes, warnings: limits.warnings }, ALWAYS_V1);
+      return planLimits(layout, path, { writes, warnings: limits.warnings }, "all");
     }
     default:
       return unreachable(layout);
@@ -79,23 +91,34 @@ export function planUpdate(layout: CgroupLayout, path: string, update: Resources
     const rules = deviceRules(resources.devices);
     return { ...plan, devicesProgram: rules === "everything" ? [ANY_DEVICE] : rules };
   }
-  const { writes, warnings } = v1.convert(resources);
+  const { writes, warnings } = convertForV1(layout, resources);
   const devices = resources.devices === undefined ? [] : v1.convertDevices(resources.devices, true);
   return planLimits(layout, path, { writes: [...devices, ...writes], warnings }, []);
 }
+
+/** Of a hybrid layout, controllers which version 1 does not have are used where they are. */
+function convertForV1(layout: V1Layout, resources: Resources, askedFor?: AskedFor): Conversion {
+  const limits = v1.convert(resources, askedFor);
+  if (layout.kind === "v1") return limits;
+  return convertForHybrid(limits, resources, v1ControllersOf(layout), layout.unified.available, askedFor);
+}
+
+type V1Layout = Exclude<CgroupLayout, { kind: "v2" }>;
 
 /** Version 2 files named `cgroup.*` are every cgroup's own. */
 const CORE = "cgroup";
 
 function controllersOf(layout: CgroupLayout): readonly string[] {
-  return layout.kind === "v2" ? [...layout.available, CORE] : layout.controllers.map(({ name }) => name);
+  if (layout.kind === "v2") return [...layout.available, CORE];
+  return [...v1ControllersOf(layout), ...(unifiedOf(layout)?.available ?? [])];
 }
 
+/** @param always what is used of the cgroup beside the controllers that are written to: "all" is every hierarchy */
 function planLimits(
   layout: CgroupLayout,
   path: string,
   { writes, warnings }: Conversion,
-  always: readonly string[],
+  always: readonly string[] | "all",
 ): CgroupPlan {
   const present = new Set(controllersOf(layout));
   const missing = new Map<string, Write>();
@@ -103,13 +126,17 @@ function planLimits(
     if (!present.has(write.controller) && write.optional !== true) missing.set(write.controller, write);
   for (const write of missing.values()) if (write.asked) throw missingController(layout, write.controller);
   const kept = writes.filter(({ controller }) => present.has(controller));
-  const used = new Set([...always, ...kept.map(({ controller }) => controller)].filter((name) => present.has(name)));
+  const more = always === "all" ? [] : always;
+  const used = new Set([...more, ...kept.map(({ controller }) => controller)].filter((name) => present.has(name)));
   used.delete(CORE);
+  const directories = directoriesOf(layout, path, used, always === "all");
+  const unified = unifiedOf(layout);
+  const handedDown = layout.kind === "v2" ? [...used] : (directories.find((one) => one.unified)?.controllers ?? []);
   return {
     layout: layout.kind,
     path,
-    directories: directoriesOf(layout, path, used),
-    enable: layout.kind === "v2" && used.size > 0 ? enabling(layout.root, path, [...used]) : [],
+    directories,
+    enable: unified !== undefined && handedDown.length > 0 ? enabling(unified.root, path, handedDown) : [],
     writes: kept.map((write) => placed(write, directoryOf(layout, write.controller, path) ?? "")),
     warnings: [
       ...warnings,
@@ -127,15 +154,25 @@ function placed(write: Write, directory: string): PlannedWrite {
   };
 }
 
-function directoriesOf(layout: CgroupLayout, path: string, used: ReadonlySet<string>): CgroupPlan["directories"] {
+/** @param everywhere whether hierarchies which nothing is used of count too */
+function directoriesOf(
+  layout: CgroupLayout,
+  path: string,
+  used: ReadonlySet<string>,
+  everywhere: boolean,
+): PlannedDirectory[] {
   if (layout.kind === "v2") return [{ controllers: [...used], directory: `${layout.root}${path}` }];
-  const directories = new Map<string, string[]>();
-  for (const { name, mountpoint } of layout.controllers) {
-    if (!used.has(name)) continue;
+  const all: PlannedDirectory[] = mountpointsOf(layout).map((mountpoint) => {
     const directory = `${mountpoint}${path}`;
-    directories.set(directory, [...(directories.get(directory) ?? []), name]);
-  }
-  return [...directories].map(([directory, controllers]) => ({ controllers, directory }));
+    if (layout.kind === "hybrid" && mountpoint === layout.unified.root) {
+      const onV1 = v1ControllersOf(layout);
+      const controllers = layout.unified.available.filter((name) => used.has(name) && !onV1.includes(name));
+      return { controllers, directory, unified: true };
+    }
+    const here = layout.controllers.filter((controller) => controller.mountpoint === mountpoint);
+    return { controllers: here.map(({ name }) => name), directory };
+  });
+  return everywhere ? all : all.filter(({ controllers }) => controllers.some((name) => used.has(name)));
 }
 
 function enabling(root: string, path: string, controllers: readonly string[]): CgroupPlan["enable"] {
@@ -176,7 +213,7 @@ function howToHave(layout: CgroupLayout, controller: string): string {
     case "v1":
       return `mount it: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller} ${have}`;
     case "hybrid":
-      return `take it out of the unified hierarchy, whose controllers are not used beside those of version 1, and mount it: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller} ${have}`;
+      return `mount it: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller} ${have}`;
     default:
       return unreachable(layout);
   }

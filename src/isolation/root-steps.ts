@@ -3,6 +3,7 @@
  * Paths named `target` and `path` are inside the container's root; `source` is of the host.
  */
 
+import { MS } from "../linux/mount.ts";
 import type { FileType } from "../linux/status.ts";
 import type { IdMapPair } from "./idmap.ts";
 
@@ -46,6 +47,22 @@ export interface BindStep {
   readonly sourceLink?: "mount" | "copy";
   /** Whether a link at the target is mounted over and not followed. */
   readonly onLink?: boolean;
+}
+
+/** A bind mount that changes nothing but its flags, and is told of no other mounts. */
+export function bindOf(source: string, target: string, attributes: number): BindStep {
+  return {
+    do: "bind",
+    source,
+    target,
+    recursive: false,
+    set: attributes,
+    clear: 0,
+    recursiveSet: 0,
+    recursiveClear: 0,
+    propagation: MS.private,
+    propagationRecursive: true,
+  };
 }
 
 export interface NodeStep {

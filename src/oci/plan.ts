@@ -6,7 +6,7 @@ import { resolveCgroupsPath } from "../cgroup/path.ts";
 import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
 import { runsInUserNamespace } from "../isolation/idmap.ts";
 import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
-import type { CgroupView } from "../isolation/plan-root.ts";
+import type { CgroupView } from "../isolation/plan-cgroup-mount.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
 import { planContainer } from "../plan/container.ts";
 import type { Plan } from "../plan/plan.ts";

@@ -4,7 +4,8 @@
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { inUserNamespace, planNamespaces } from "../isolation/namespaces.ts";
-import { type CgroupView, planRoot, rootPropagation } from "../isolation/plan-root.ts";
+import type { CgroupView } from "../isolation/plan-cgroup-mount.ts";
+import { planRoot, rootPropagation } from "../isolation/plan-root.ts";
 import type { RootStep } from "../isolation/root-steps.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { NetworkPlan } from "../network/plan.ts";

@@ -21,7 +21,7 @@ const v1: CgroupLayout = {
 const v2: CgroupLayout = { kind: "v2", root, available: ["cpuset", "cpu", "memory", "pids"] };
 const everything = { devices: [{ allow: true, access: "rwm" }] };
 
-test("version 1: one directory a hierarchy, cpuset only where it is limited", () => {
+test("version 1: a directory in each hierarchy, whatever is limited", () => {
   const plan = planCgroup(v1, "/mycontainer/x", everything);
   assert.deepEqual(plan, {
     layout: "v1",
@@ -29,6 +29,7 @@ test("version 1: one directory a hierarchy, cpuset only where it is limited", ()
     directories: [
       { controllers: ["cpu", "cpuacct"], directory: `${root}/cpu,cpuacct/mycontainer/x` },
       { controllers: ["memory"], directory: `${root}/memory/mycontainer/x` },
+      { controllers: ["cpuset"], directory: `${root}/cpuset/mycontainer/x` },
       { controllers: ["devices"], directory: `${root}/devices/mycontainer/x` },
     ],
     enable: [],
@@ -45,7 +46,6 @@ test("version 1: one directory a hierarchy, cpuset only where it is limited", ()
     warnings: [],
   });
   const limited = planCgroup(v1, "/mycontainer/x", { ...everything, cpu: { cpus: "0" } });
-  assert.ok(limited.directories.some(({ directory }) => directory === `${root}/cpuset/mycontainer/x`));
   assert.deepEqual(
     limited.writes.filter(({ initial }) => initial !== true).map(({ file, value }) => `${file} ${value}`),
     [`${root}/cpuset/mycontainer/x/cpuset.cpus 0`],
@@ -112,7 +112,7 @@ test("an update replaces the program that guards devices, also by one that allow
 });
 
 test("a missing controller comes with what an administrator can do, on each layout", () => {
-  const hybrid: CgroupLayout = { kind: "hybrid", controllers: v1.controllers, unified: `${root}/unified` };
+  const hybrid: CgroupLayout = { ...v1, kind: "hybrid", unified: { root: `${root}/unified`, available: [] } };
   const hintOf = (layout: CgroupLayout) => {
     try {
       planCgroup(layout, "/x", { rdma: { mlx5_0: { hcaHandles: 1 } } });
@@ -123,7 +123,7 @@ test("a missing controller comes with what an administrator can do, on each layo
   };
   assert.match(hintOf(v1) ?? "", /mount -t cgroup -o rdma/);
   assert.match(hintOf(v2) ?? "", /Delegate=rdma/);
-  assert.match(hintOf(hybrid) ?? "", /unified hierarchy/);
+  assert.match(hintOf(hybrid) ?? "", /mount -t cgroup -o rdma/);
   assert.match(hintOf({ ...v2, available: [] }) ?? "", /no controllers/);
 });
 
@@ -151,11 +151,65 @@ for (const [name, layout] of Object.entries(layouts))
     assert.equal(plan, readFileSync(golden, "utf8"));
   });
 
-test("a hybrid layout is planned as version 1: nothing is made in its unified hierarchy", () => {
+function hybridOf(...available: string[]): CgroupLayout {
   const { v1: pure } = layouts;
   assert.ok(pure?.kind === "v1");
-  const hybrid: CgroupLayout = { ...pure, kind: "hybrid", unified: `${root}/unified` };
-  assert.deepEqual(planCgroup(hybrid, "/x", ordinary), { ...planCgroup(pure, "/x", ordinary), layout: "hybrid" });
+  return { ...pure, kind: "hybrid", unified: { root: `${root}/unified`, available } };
+}
+
+test("a hybrid layout has the limits of version 1, and the cgroup is in its unified hierarchy too", () => {
+  const { directories, ...hybrid } = planCgroup(hybridOf("memory"), "/x", ordinary);
+  assert.deepEqual(directories.at(-1), { controllers: [], directory: `${root}/unified/x`, unified: true });
+  const { v1: pure } = layouts;
+  assert.ok(pure !== undefined);
+  const { directories: ofV1, ...plan } = planCgroup(pure, "/x", ordinary);
+  assert.deepEqual(hybrid, { ...plan, layout: "hybrid" });
+  assert.deepEqual(directories.slice(0, -1), ofV1);
+});
+
+test("a hybrid layout uses controllers of version 2 that version 1 does not have, in version 2's words", () => {
+  const hugepageLimits = [{ pageSize: "2MB", limit: 4_194_304 }];
+  const plan = planCgroup(hybridOf("hugetlb"), "/a/b", { ...ordinary, hugepageLimits });
+  const writes = plan.writes.filter(({ controller }) => controller === "hugetlb");
+  assert.deepEqual(
+    writes.map(({ file, value }) => `${file} ${value}`),
+    [`${root}/unified/a/b/hugetlb.2MB.max 4194304`, `${root}/unified/a/b/hugetlb.2MB.rsvd.max 4194304`],
+  );
+  assert.deepEqual(plan.directories.at(-1)?.controllers, ["hugetlb"]);
+  assert.deepEqual(plan.enable, [
+    { file: `${root}/unified/cgroup.subtree_control`, value: "+hugetlb" },
+    { file: `${root}/unified/a/cgroup.subtree_control`, value: "+hugetlb" },
+  ]);
+  assert.throws(() => planCgroup(hybridOf(), "/a", { hugepageLimits }), /'hugetlb' controller/);
+});
+
+test("an update on a hybrid layout concerns the hierarchies of what is changed", () => {
+  const hugepageLimits = [{ pageSize: "2MB", limit: 0 }];
+  const directoriesOf = (update: Resources) =>
+    planUpdate(hybridOf("hugetlb"), "/a", update).directories.map(({ directory }) => directory);
+  assert.deepEqual(directoriesOf({ hugepageLimits }), [`${root}/unified/a`]);
+  assert.deepEqual(directoriesOf({ pids: { limit: 3 } }), [`${root}/pids/a`]);
+});
+
+test("block I/O is io in the unified hierarchy, where version 1 has no blkio", () => {
+  const layout: CgroupLayout = {
+    kind: "hybrid",
+    controllers: [{ name: "pids", mountpoint: `${root}/pids` }],
+    unified: { root: `${root}/unified`, available: ["io"] },
+  };
+  const { writes } = planCgroup(
+    layout,
+    "/a",
+    {
+      blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 4096 }] },
+      ...everything,
+    },
+    { askedFor: (name) => name !== "devices" },
+  );
+  assert.deepEqual(
+    writes.map(({ file, value }) => `${file} ${value}`),
+    [`${root}/unified/a/io.max 8:0 rbps=4096`],
+  );
 });
 
 test("a relative path lies below our own place, an absolute one below the root; none is the container's name", () => {
