@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmdirSync,
   rmSync,
   watch,
@@ -26,12 +27,24 @@ const directory = mkdtempSync(join(tmpdir(), "mycontainer-systemd-"));
 const bundle = join(directory, "bundle");
 const SLICE = "mycontainer-test.slice";
 const CGROUP = "/mycontainer.slice/mycontainer-test.slice";
-let manager: Running;
+let manager: Running | undefined;
 
 const MANAGER_SCRIPT = `
   mount -t tmpfs none /run && mkdir -p /run/systemd/system "$XDG_RUNTIME_DIR" &&
   ln -s "$XDG_RUNTIME_DIR/systemd/private" /run/systemd/private &&
   exec /lib/systemd/systemd --user --log-target=console --log-level=info`;
+
+/** Of the machine's first PID namespace: include/uapi/linux/nsfs.h, PID_NS_INIT_INO. */
+const INITIAL_PID_NAMESPACE = "pid:[4026531836]";
+
+/** A manager takes every process that it sees in the topmost cgroup for its own, and moves it: the machine's, if it sees them. */
+function refuseToManageTheMachine(): void {
+  assert.notEqual(
+    readlinkSync("/proc/self/ns/pid"),
+    INITIAL_PID_NAMESPACE,
+    "this starts a systemd, which would move all of the machine's processes: run it by 'tools/test e2e'",
+  );
+}
 
 /** When a file is in a directory. */
 function appears(place: string, name: string): Promise<void> {
@@ -47,6 +60,7 @@ function appears(place: string, name: string): Promise<void> {
 }
 
 function inside(...command: string[]): Promise<Outcome> {
+  assert.ok(manager !== undefined);
   const pid = String(manager.pid);
   return start(directory, ["nsenter", "--mount", "--target", pid, "--", ...command], {
     cwd: bundle,
@@ -83,6 +97,7 @@ function writeConfig(linux: object, annotations: Record<string, string> = {}): v
 
 describe("--systemd-cgroup", { concurrency: false }, () => {
   before(async () => {
+    refuseToManageTheMachine();
     mkdirSync(join(bundle, "rootfs"), { recursive: true });
     mkdirSync(join(directory, "run/systemd"), { mode: 0o700, recursive: true });
     execFileSync("tar", ["-C", join(bundle, "rootfs"), "-xf", BUSYBOX]);
@@ -94,6 +109,7 @@ describe("--systemd-cgroup", { concurrency: false }, () => {
     await inside("systemctl", "--user", "is-system-running", "--wait");
   });
   after(async () => {
+    if (manager === undefined) return;
     await runtime("delete", "--force", "one");
     manager.signal("SIGTERM");
     await manager.ended;
