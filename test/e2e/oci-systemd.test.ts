@@ -95,6 +95,18 @@ function writeConfig(linux: object, annotations: Record<string, string> = {}): v
   );
 }
 
+/** What the manager, and the runtime in hierarchies that the manager does not have, make and leave: the lowest first. */
+function ownCgroups(): string[] {
+  return [CGROUP, "/mycontainer.slice", "/init.scope", "/app.slice"].flatMap((name) =>
+    ["", ...readdirSync("/sys/fs/cgroup")]
+      .map((hierarchy) => join("/sys/fs/cgroup", hierarchy, name))
+      .filter(existsSync),
+  );
+}
+
+/** Another systemd's stay. */
+const there = new Set(ownCgroups());
+
 describe("--systemd-cgroup", { concurrency: false }, () => {
   before(async () => {
     refuseToManageTheMachine();
@@ -113,12 +125,7 @@ describe("--systemd-cgroup", { concurrency: false }, () => {
     await runtime("delete", "--force", "one");
     manager.signal("SIGTERM");
     await manager.ended;
-    for (const name of [CGROUP, "/mycontainer.slice", "/init.scope", "/app.slice"]) {
-      for (const hierarchy of ["", ...readdirSync("/sys/fs/cgroup")]) {
-        const path = join("/sys/fs/cgroup", hierarchy, name);
-        if (existsSync(path)) rmdirSync(path);
-      }
-    }
+    for (const path of ownCgroups()) if (!there.has(path)) rmdirSync(path);
     rmSync(directory, { recursive: true, force: true });
   });
 
