@@ -2,18 +2,13 @@
  * Standard streams that are the host's null device, as those of most services are: the container's own takes its place. Nothing
  * of the host's mounts is held open then, and criu(8) finds the file again where the container is restored.
  */
+import { isNullDevice } from "../isolation/apply-root.ts";
 import { isErrno } from "../linux/error.ts";
 import { AT_FDCWD, placeAt } from "../linux/fd.ts";
 import { O_PATH, openEntry } from "../linux/rootpath.ts";
-import { statusOfFd } from "../linux/status.ts";
 
 const O_RDWR = 2;
 const STREAMS = [0, 1, 2] as const;
-
-function isNullDevice(fd: number): boolean {
-  const { type, device } = statusOfFd(fd, `stream ${fd}`);
-  return type === "character" && device.major === 1 && device.minor === 3;
-}
 
 /** To be called once the container's root is ours. Where it has no null device, streams stay as they are. */
 export function useOwnNull(): void {

@@ -357,7 +357,8 @@ function newEmptyDirectory(): Handle {
   return createDetached(context.fd, "tmpfs for masks", ATTR.rdonly | ATTR.nosuid | ATTR.nodev | ATTR.noexec);
 }
 
-function isNullDevice(fd: number): boolean {
+/** Whether an open file is the null device, and nothing else of that name. */
+export function isNullDevice(fd: number): boolean {
   const { type, device } = statusOfFd(fd, "/dev/null");
   return type === "character" && device.major === NULL_DEVICE.major && device.minor === NULL_DEVICE.minor;
 }

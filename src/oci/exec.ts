@@ -3,23 +3,22 @@
  */
 
 import { execute } from "../container/exec.ts";
-import { connectTerminal, plainStreams } from "../container/streams.ts";
-import { supervise } from "../container/supervise.ts";
+import { plainStreams } from "../container/streams.ts";
 import { uncommonOfExec } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
 import { labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { readText } from "../linux/hostpath.ts";
-import { type Child, exitCodeOf, sendSignal, waitFor } from "../linux/process.ts";
+import { sendSignal, waitFor } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
-import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import { planProcess } from "../plan/process.ts";
 import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative } from "./arguments.ts";
+import { attend } from "./attend.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
@@ -50,8 +49,6 @@ const FLAGS = {
   cgroup: list("", "PATH", "Run it in a cgroup below the container's"),
   "no-subreaper": toggle("", "Taken for the sake of older engines"),
 } as const;
-
-const STDOUT = 1;
 
 export const help = { usage: "[FLAGS] CONTAINER COMMAND [ARGUMENT...]", flags: FLAGS };
 
@@ -116,25 +113,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     throw error;
   }
   if (detached) return 0;
-  return stayWith(child, consoleSocket === undefined ? terminal : undefined, { loop, streams, signals });
-}
-
-function stayWith(
-  child: Child,
-  terminal: Parameters<typeof connectTerminal>[1] | undefined,
-  { loop, streams, signals }: { loop: EventLoop; streams: ReturnType<typeof plainStreams>; signals: readonly number[] },
-): number {
-  if (terminal === undefined) {
-    streams.started(loop);
-    const ending = supervise({ child, loop, signals, forward: true });
-    streams.finish();
-    return exitCodeOf(ending);
-  }
-  if (!isTerminal(STDOUT)) keepNewlines(terminal.fd);
-  using session = connectTerminal(loop, terminal, true);
-  const ending = supervise({ child, loop, signals, forward: true, resized: () => session.resize() });
-  session.finish();
-  return exitCodeOf(ending);
+  return attend({ child, terminal: consoleSocket === undefined ? terminal : undefined, streams, loop, signals });
 }
 
 /** Both or none: a terminal without lines is none. */

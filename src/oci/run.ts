@@ -2,13 +2,11 @@
  * `run`: makes and starts a container; without `--detach` it stays with it until it ends, and removes it.
  */
 
-import { connectTerminal, plainStreams } from "../container/streams.ts";
-import { supervise } from "../container/supervise.ts";
+import { plainStreams } from "../container/streams.ts";
 import { EventLoop } from "../linux/eventloop.ts";
-import { type Ending, exitCodeOf } from "../linux/process.ts";
-import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { nonNegative, oneId } from "./arguments.ts";
+import { attend } from "./attend.ts";
 import { MAKE_FLAGS } from "./create.ts";
 import { finish } from "./delete.ts";
 import type { Globals } from "./globals.ts";
@@ -21,8 +19,6 @@ const FLAGS = {
   detach: toggle("d", "Return once the container runs"),
   keep: toggle("", "Do not remove the container at its end"),
 } as const;
-
-const STDOUT = 1;
 
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
@@ -51,7 +47,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   using streams = plainStreams();
   const made = await make({ ...options, streams: streams.fds }, globals);
   runPoststart(made);
-  const code = exitCodeOf(stayWith(made, loop, streams));
+  const code = attend({ ...made, streams, loop });
   made.child.pidfd.close();
   if (flags.keep !== true) {
     using lock = lockRecord(globals.root, id);
@@ -61,21 +57,6 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     }
   }
   return code;
-}
-
-function stayWith(made: Made, loop: EventLoop, streams: ReturnType<typeof plainStreams>): Ending {
-  const { child, signals, terminal } = made;
-  if (terminal === undefined) {
-    streams.started(loop);
-    const ending = supervise({ child, loop, signals, forward: true });
-    streams.finish();
-    return ending;
-  }
-  if (!isTerminal(STDOUT)) keepNewlines(terminal.fd);
-  using session = connectTerminal(loop, terminal, true);
-  const ending = supervise({ child, loop, signals, forward: true, resized: () => session.resize() });
-  session.finish();
-  return ending;
 }
 
 function runPoststart({ hooked, bundle, record, child }: Made): void {
