@@ -346,11 +346,14 @@ export function joinCgroup(handles: readonly Handle[]): void {
 
 /**
  * Removes the cgroup from all hierarchies, with the cgroups in it; processes in it are killed. That it is not there (any
- * more) is fine. Throws a Failure if something in it cannot be ended.
+ * more) is fine. Throws a Failure if something in it cannot be ended. False if it was left to whoever is in it.
  * @param isOurs asked where something is still in it: whether that may be killed
  */
-export function destroyCgroup(path: string, isOurs: () => boolean = () => true): void {
+export function destroyCgroup(path: string, isOurs: () => boolean = () => true): boolean {
   const layout = detectLayout();
   const busy = directoriesOf(layout, checkCgroupPath(path)).filter((directory) => !isRemoved(directory));
-  if (busy.length > 0 && isOurs()) emptyAndRemove(layout, path, busy);
+  if (busy.length === 0) return true;
+  if (!isOurs()) return false;
+  emptyAndRemove(layout, path, busy);
+  return true;
 }

@@ -84,6 +84,8 @@ function endOfType(signature: string, at: number): number {
   }
   const closing = first === "(" ? ")" : "}";
   let next = at + 1;
+  // Of what takes no bytes, an array would never come to its end.
+  if (signature.charAt(next) === closing) throw new Failure(`D-Bus: nothing is in a struct of '${signature}'`);
   while (signature.charAt(next) !== closing) next = endOfType(signature, next);
   return next + 1;
 }

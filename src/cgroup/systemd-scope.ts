@@ -3,6 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import { environ } from "../linux/door.ts";
+import { CgroupInUse } from "./apply.ts";
 import { type Address, type Connection, connectFirst, type Method, RefusedCall } from "./dbus-connection.ts";
 import type { Property, SystemdPlace } from "./systemd.ts";
 
@@ -64,7 +65,10 @@ export interface ScopeRequest {
   readonly properties: readonly Property[];
 }
 
-/** Has systemd put a process into a new scope, and waits until it has. Throws a Failure. */
+/**
+ * Has systemd put a process into a new scope, and waits until it has. Throws a Failure, after which there is no such scope; a
+ * CgroupInUse if there is one of that name already, which is left alone.
+ */
 export function startScope({ place, isUser, description, properties }: ScopeRequest, pid: number): void {
   using connection = connectFirst(addressesOf(isUser));
   connection.call(manager("Subscribe", ""));
@@ -92,23 +96,43 @@ export function startScope({ place, isUser, description, properties }: ScopeRequ
       all.map(({ name, signature, value }) => [name, { signature, value }]),
       [],
     );
-  const [job] = retryOnce(start, () => resetFailed(connection, place.unit));
-  const [, , , result] = connection.awaitSignal("JobRemoved", ([, path]) => path === job);
-  if (result !== "done") {
+  const [job] = startAnew(start, () => resetFailed(connection, place.unit));
+  try {
+    const [, , , result] = connection.awaitSignal("JobRemoved", ([, path]) => path === job);
+    if (result === "done") return;
     throw new Failure(`systemd could not start the unit ${place.unit}: ${String(result)}`, {
       hint: `'systemctl status ${place.unit}' and its journal tell why`,
     });
+  } catch (error) {
+    abandon(connection, place.unit);
+    throw error;
   }
 }
 
-/** A unit of that name that has failed before is in the way until it is reset. */
-function retryOnce<T>(action: () => T, repair: () => void): T {
+/** A unit of that name that has failed before is in the way until it is reset. One that is well is somebody else's. */
+function startAnew<T>(start: () => T, reset: () => void): T {
+  const exists = (error: unknown): error is RefusedCall =>
+    error instanceof RefusedCall && error.errorName === UNIT_EXISTS;
   try {
-    return action();
+    return start();
   } catch (error) {
-    if (!(error instanceof RefusedCall) || error.errorName !== UNIT_EXISTS) throw error;
-    repair();
-    return action();
+    if (!exists(error)) throw error;
+  }
+  reset();
+  try {
+    return start();
+  } catch (error) {
+    throw exists(error) ? new CgroupInUse(error.message, { hint: "choose another 'cgroupsPath'" }) : error;
+  }
+}
+
+/** Takes back a start that did not come to its end. What went wrong before is the error to be told. */
+function abandon(connection: Connection, unit: string): void {
+  try {
+    connection.call(manager("StopUnit", "ss"), unit, "replace");
+    resetFailed(connection, unit);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
   }
 }
 
@@ -120,7 +144,7 @@ function resetFailed(connection: Connection, unit: string): void {
   }
 }
 
-/** Changes limits of a unit until it ends. */
+/** Changes limits of a unit until it ends; they are in its cgroup when this returns. */
 export function updateScope(unit: string, isUser: boolean, properties: readonly Property[]): void {
   if (properties.length === 0) return;
   using connection = connectFirst(addressesOf(isUser));
@@ -130,6 +154,8 @@ export function updateScope(unit: string, isUser: boolean, properties: readonly 
     true,
     properties.map(({ name, signature, value }) => [name, { signature, value }]),
   );
+  // It answers first and writes then, before it takes the next call.
+  connection.call(manager("GetUnit", "s"), unit);
 }
 
 /** Stops a unit and forgets how it ended; one that is gone is fine. */

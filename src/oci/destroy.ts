@@ -40,8 +40,9 @@ export async function destroy(
 ): Promise<void> {
   killInit(record);
   const { id, cgroupPath } = record;
-  if (cgroupPath !== undefined) destroyCgroup(cgroupPath, () => !isUsedByAnother(root, id, cgroupPath));
-  if (record.systemd !== undefined) (await import("./systemd-cgroup.ts")).stopSystemd(record.systemd);
+  const isFree = cgroupPath === undefined || destroyCgroup(cgroupPath, () => !isUsedByAnother(root, id, cgroupPath));
+  // The unit of a cgroup that is another's by now is its as well.
+  if (record.systemd !== undefined && isFree) (await import("./systemd-cgroup.ts")).stopSystemd(record.systemd);
   if (record.rdt !== undefined) (await import("../isolation/intel-rdt.ts")).removeRdtGroup(record.rdt);
   removeRecord(root, id);
 }

@@ -76,7 +76,13 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   const openGate = options.waits ? (await import("../container/start-gate.ts")).openGate : undefined;
   using lock = await claim(globals, id);
   const record: Ground["record"] = { ...firstRecord(bundle, plan, id) };
-  if (systemd !== undefined) record.systemd = { unit: systemd.unit, isUser: systemd.isUser };
+  // Before systemd has made the unit, one of that name is somebody else's, and not to be stopped.
+  const enterUnit = (pid: number) => {
+    if (systemd === undefined) return;
+    systemd.enter(pid);
+    record.systemd = { unit: systemd.unit, isUser: systemd.isUser };
+    writeRecord(globals.root, record);
+  };
   const parts = {
     preservedFds: passed.count,
     filter,
@@ -85,7 +91,7 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
     listener,
     lock,
     openGate,
-    enterUnit: systemd?.enter,
+    enterUnit,
   };
   try {
     return { ...launchRecorded(options, globals, { bundle, plan, record, ...parts }), bundle, hooked };

@@ -42,8 +42,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const update = completeUpdate(asked, current);
   refuseBelowUsage(record.cgroupPath, update);
   const plan = planUpdate(detectLayout(), record.cgroupPath, update, current);
-  for (const warning of [...plan.warnings, ...updateCgroup(plan)]) tellLog(globals, "warning", warning);
+  // Before us: it rounds a quota up.
   if (record.systemd !== undefined) (await import("./systemd-cgroup.ts")).updateSystemd(record.systemd, update);
+  for (const warning of [...plan.warnings, ...updateCgroup(plan)]) tellLog(globals, "warning", warning);
   const after: Spec = { ...spec, linux: { ...spec.linux, resources: mergeResources(current, update) } };
   replaceFile(pathsOf(globals.root, id).config, stringifyExact(after), { durable: false });
   return 0;
