@@ -6,6 +6,7 @@ import { monotonicMs } from "../linux/clock.ts";
 import { decode, utf8 } from "../linux/door.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
+import { readTextIfThere } from "../linux/hostpath.ts";
 import { read, writeAll } from "../linux/io.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { geteuid } from "../linux/process.ts";
@@ -22,6 +23,7 @@ import {
 
 const TIMEOUT_MS = 30_000;
 const LINE_LIMIT_BYTES = 512;
+const JOBS = "type='signal',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
 
 /** What is called. */
 export interface Method {
@@ -57,7 +59,10 @@ export class Connection implements Disposable {
     const connection = new Connection(connectTo(path));
     try {
       connection.#authenticate();
-      if (isBus) connection.call(busMethod("Hello", ""));
+      if (isBus) {
+        connection.call(busMethod("Hello", ""));
+        connection.call(busMethod("AddMatch", "s"), JOBS);
+      }
       return connection;
     } catch (error) {
       connection[Symbol.dispose]();
@@ -125,11 +130,13 @@ export class Connection implements Disposable {
   }
 
   /**
-   * By the socket's credentials: EXTERNAL, with the uid in hex digits of its decimal ones. BEGIN goes along: what follows it in
+   * By the socket's credentials: EXTERNAL, with the uid in hex digits of its decimal ones, as it is outside of our user namespace:
+   * that is where systemd is. BEGIN goes along: what follows it in
    * the same read of systemd's would lie there until something else comes, so nothing does before the answer.
    */
   #authenticate(): void {
-    const uid = [...String(geteuid())].map((digit) => digit.charCodeAt(0).toString(16)).join("");
+    const outer = uidOutside(readTextIfThere("/proc/self/uid_map") ?? "", geteuid());
+    const uid = [...String(outer)].map((digit) => digit.charCodeAt(0).toString(16)).join("");
     writeAll(this.#socket.fd, utf8(`\0AUTH EXTERNAL ${uid}\r\nBEGIN\r\n`), "D-Bus");
     const line = this.#readLine(monotonicMs() + TIMEOUT_MS);
     if (!line.startsWith("OK ")) throw new Failure(`systemd does not let us in: ${line}`);
@@ -147,6 +154,15 @@ export class Connection implements Disposable {
   }
 }
 
+/** What a uid is in the user namespace around ours: user_namespaces(7), "uid_map". Pure. */
+export function uidOutside(map: string, uid: number): number {
+  for (const line of map.split("\n")) {
+    const [inside = 0, outside = 0, count = 0] = line.trim().split(/ +/, 3).map(Number);
+    if (uid >= inside && uid < inside + count) return outside + uid - inside;
+  }
+  return uid;
+}
+
 function busMethod(member: string, signature: string): Method {
   const interfaceName = "org.freedesktop.DBus";
   return { destination: interfaceName, path: "/org/freedesktop/DBus", interface: interfaceName, member, signature };
@@ -162,14 +178,7 @@ export interface Address {
 export function connectFirst(addresses: readonly Address[]): Connection {
   for (const { path, isBus } of addresses) {
     try {
-      const connection = Connection.open(path, isBus);
-      if (isBus) {
-        connection.call(
-          busMethod("AddMatch", "s"),
-          "type='signal',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'",
-        );
-      }
-      return connection;
+      return Connection.open(path, isBus);
     } catch (error) {
       if (!isErrno(error, "ENOENT", "ECONNREFUSED", "EACCES", "ENOTDIR")) throw error;
     }

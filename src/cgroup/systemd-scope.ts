@@ -30,7 +30,8 @@ function addressesOf(isUser: boolean): Address[] {
     ];
   }
   const runtimeDirectory = variable("XDG_RUNTIME_DIR");
-  const named = (variable("DBUS_SESSION_BUS_ADDRESS") ?? "").split(",")[0] ?? "";
+  // Of several addresses the first: its path may be followed by what else is known of it.
+  const named = (variable("DBUS_SESSION_BUS_ADDRESS") ?? "").split(/[,;]/, 1)[0] ?? "";
   return [
     ...(runtimeDirectory ? [{ path: `${runtimeDirectory}/systemd/private`, isBus: false }] : []),
     ...(named.startsWith("unix:path=") ? [{ path: named.slice("unix:path=".length), isBus: true }] : []),

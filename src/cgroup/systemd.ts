@@ -27,7 +27,8 @@ export interface Property {
 
 const NAME_LIMIT = 255;
 const UNIT_NAME = /^[A-Za-z0-9:_.\\@-]+$/;
-const INFINITY = 2n ** 64n - 1n;
+/** No limit, as systemd has it. */
+export const INFINITY = 2n ** 64n - 1n;
 
 /** What `slice:prefix:name` means; each part has a default. */
 export function parseSystemdPath(cgroupsPath: string | undefined, id: string, isUser: boolean): SystemdPlace {
@@ -75,6 +76,12 @@ export function quotaPerSecond(quota: number | bigint, period: number): bigint {
   return rest === 0n ? perSecond : perSecond - rest + QUOTA_STEP_US;
 }
 
+/** A quota of each period, both in us. */
+export function quotaProperties(quota: number | bigint, period: number): Property[] {
+  const perSecond = property("CPUQuotaPerSecUSec", "t", quotaPerSecond(quota, period));
+  return period === DEFAULT_PERIOD_US ? [perSecond] : [property("CPUQuotaPeriodUSec", "t", BigInt(period)), perSecond];
+}
+
 /** A list of CPUs as a mask, the lowest first in the first byte: `0-2,8` -> 07 01. */
 export function cpuMask(list: string): number[] {
   const mask: number[] = [];
@@ -107,9 +114,7 @@ export function limitProperties(resources: Resources, version: 1 | 2): Property[
     else add("CPUShares", "t", BigInt(cpu.shares));
   }
   if (isSet(cpu.quota) || isSet(cpu.period)) {
-    const period = isSet(cpu.period) ? Number(cpu.period) : DEFAULT_PERIOD_US;
-    if (period !== DEFAULT_PERIOD_US) add("CPUQuotaPeriodUSec", "t", BigInt(period));
-    add("CPUQuotaPerSecUSec", "t", quotaPerSecond(cpu.quota ?? -1, period));
+    properties.push(...quotaProperties(cpu.quota ?? -1, isSet(cpu.period) ? Number(cpu.period) : DEFAULT_PERIOD_US));
   }
   if (version === 2 && isSet(cpu.cpus)) add("AllowedCPUs", "ay", cpuMask(cpu.cpus));
   if (version === 2 && isSet(cpu.mems)) add("AllowedMemoryNodes", "ay", cpuMask(cpu.mems));

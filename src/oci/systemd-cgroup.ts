@@ -11,6 +11,7 @@ import {
   parseSystemdPath,
 } from "../cgroup/systemd.ts";
 import { managerCgroup, startScope, stopScope, updateScope } from "../cgroup/systemd-scope.ts";
+import { unifiedProperties } from "../cgroup/systemd-unified.ts";
 import { readTextIfThere } from "../linux/hostpath.ts";
 import type { Resources, Spec } from "../spec/config.ts";
 
@@ -28,8 +29,10 @@ export interface SystemdCgroup extends SystemdUnit {
   readonly enter: (pid: number) => void;
 }
 
-function versionHere(): 1 | 2 {
-  return detectLayout().kind === "v2" ? 2 : 1;
+/** The later wins with systemd, as with us. */
+function allLimits(resources: Resources): Property[] {
+  if (detectLayout().kind !== "v2") return limitProperties(resources, 1);
+  return [...limitProperties(resources, 2), ...unifiedProperties(resources.unified)];
 }
 
 /** Asks systemd where its cgroup is; makes nothing. Throws a Failure. */
@@ -37,7 +40,7 @@ export function systemdCgroup(spec: Spec, id: string, isUser: boolean): SystemdC
   const place = parseSystemdPath(spec.linux?.cgroupsPath, id, isUser);
   const resources = spec.linux?.resources ?? {};
   const properties: Property[] = [
-    ...limitProperties(resources, versionHere()),
+    ...allLimits(resources),
     ...deviceProperties(resources, deviceGroups(readTextIfThere("/proc/devices") ?? "")),
     ...annotationProperties(spec.annotations),
   ];
@@ -50,7 +53,7 @@ export function systemdCgroup(spec: Spec, id: string, isUser: boolean): SystemdC
 }
 
 export function updateSystemd({ unit, isUser }: SystemdUnit, resources: Resources): void {
-  updateScope(unit, isUser, limitProperties(resources, versionHere()));
+  updateScope(unit, isUser, allLimits(resources));
 }
 
 export function stopSystemd({ unit, isUser }: SystemdUnit): void {

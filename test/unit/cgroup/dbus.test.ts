@@ -82,6 +82,14 @@ describe("messages of D-Bus", () => {
     assert.throws(() => typesOf("(s"), /unknown type/);
   });
 
+  test("a struct of nothing is refused: an array of it would have no end", () => {
+    assert.throws(() => typesOf("a()"), /nothing is in a struct/);
+    const whole = encodeMessage({ ...CALL, signature: "a(y)", body: [[[1], [2]]] });
+    const at = Buffer.from(whole).indexOf("a(y)");
+    whole.set(Buffer.from("a()y"), at);
+    assert.throws(() => decodeMessage(whole), /nothing is in a struct/);
+  });
+
   test("a message that is cut, or is none, is refused and never read past its end", () => {
     const whole = encodeMessage({ ...CALL, signature: "as", body: [["one", "two"]] });
     for (let length = 16; length < whole.length; length++) {
