@@ -4,7 +4,8 @@
  */
 import { Failure } from "../failure.ts";
 import { environ } from "../linux/door.ts";
-import { type Handle, placeAt } from "../linux/fd.ts";
+import { duplicate, type Handle, placeAt } from "../linux/fd.ts";
+import { statusOf } from "../linux/hostpath.ts";
 import { type Child, execve, exit, fork, waitFor } from "../linux/process.ts";
 import { receiveMessage, sendMessage, socketPair } from "../linux/socket.ts";
 import { decodeFields, encodeFields, type Field, messageIn, numberIn, textIn } from "./protobuf.ts";
@@ -17,6 +18,11 @@ const RESPONSE = { type: 1, success: 2, restore: 4, notify: 5, errno: 7, message
 const MESSAGE_LIMIT_BYTES = 1024 * 1024;
 /** Below the descriptors that a restored process is to inherit there is nothing but its standard streams. */
 const SOCKET_FD = 3;
+/** Where the first of `CriuRequest.inherited` is in criu's process. */
+export const FIRST_INHERITED_FD = SOCKET_FD + 1;
+/** Above all descriptors that are placed, so that none takes the place of another. */
+const ASIDE_FD = 64;
+const EXECUTABLE = 0o111;
 const NOT_FOUND = 127;
 const STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -24,6 +30,8 @@ export interface CriuRequest {
   readonly type: (typeof REQUEST)[keyof typeof REQUEST];
   /** criu_opts. */
   readonly options: readonly Field[];
+  /** What criu's process has open from `FIRST_INHERITED_FD` on. */
+  readonly inherited?: readonly Handle[];
   /** The log that criu writes, for errors. */
   readonly log: string;
   /** Called before each stage; `fds` come with some. What it throws ends the whole. */
@@ -39,7 +47,7 @@ export interface CriuAnswer {
 export function callCriu(request: CriuRequest): CriuAnswer {
   const [ours, theirs] = socketPair();
   const child = fork();
-  if (child === undefined) becomeCriu(theirs.fd);
+  if (child === undefined) becomeCriu([theirs, ...(request.inherited ?? [])]);
   theirs.close();
   using socket = ours;
   try {
@@ -66,7 +74,8 @@ function converse(request: CriuRequest, socketFd: number, child: Child): CriuAns
     const answer = decodeFields(received.bytes);
     if (numberIn(answer, RESPONSE.success) !== 1) {
       const errno = numberIn(answer, RESPONSE.errno);
-      const text = textIn(answer, RESPONSE.message) ?? (errno === undefined ? "no reason given" : `errno ${errno}`);
+      const told = textIn(answer, RESPONSE.message)?.trim();
+      const text = told || (errno === undefined ? "no reason given" : `errno ${errno}`);
       throw new Failure(`criu failed: ${text}`, { hint: `its log is ${request.log}` });
     }
     if (numberIn(answer, RESPONSE.type) !== REQUEST.notify) {
@@ -89,19 +98,37 @@ function converse(request: CriuRequest, socketFd: number, child: Child): CriuAns
 function noAnswer(child: Child, log: string): Failure {
   const ending = waitFor(child);
   return ending.kind === "exited" && ending.status === NOT_FOUND
-    ? new Failure("criu is not installed", { hint: "on Debian: apt-get install criu" })
+    ? notInstalled()
     : new Failure("criu ended without an answer", { hint: `its log is ${log}` });
 }
 
-/** In the forked process: the program `criu` of the host's PATH. */
-function becomeCriu(socketFd: number): never {
+function notInstalled(): Failure {
+  return new Failure("criu is not installed", { hint: "on Debian: apt-get install criu" });
+}
+
+/** Where the host's PATH may have criu. What is found by way of the working directory is not the host's. */
+function candidates(): string[] {
+  const path = environ.find((variable) => variable.startsWith("PATH="))?.slice("PATH=".length) ?? STANDARD_PATH;
+  return path.split(":").flatMap((directory) => (directory.startsWith("/") ? [`${directory}/criu`] : []));
+}
+
+/** Throws a Failure if criu is not installed: to be asked before anything is changed. */
+export function requireCriu(): void {
+  const found = candidates().some((path) => {
+    const status = statusOf(path);
+    return status?.type === "file" && (status.mode & EXECUTABLE) !== 0;
+  });
+  if (!found) throw notInstalled();
+}
+
+/** In the forked process: the program `criu`, with these descriptors from `SOCKET_FD` on. */
+function becomeCriu(handles: readonly Handle[]): never {
   try {
-    placeAt(socketFd, SOCKET_FD);
-    const path = environ.find((variable) => variable.startsWith("PATH="))?.slice("PATH=".length) ?? STANDARD_PATH;
-    // What is found by way of the working directory is not the host's.
-    for (const directory of path.split(":")) {
-      if (directory.startsWith("/")) execve(`${directory}/criu`, ["criu", "swrk", String(SOCKET_FD)]);
-    }
+    const aside = handles.map(({ fd }) => duplicate(fd, ASIDE_FD).release());
+    aside.forEach((fd, index) => {
+      placeAt(fd, SOCKET_FD + index);
+    });
+    for (const path of candidates()) execve(path, ["criu", "swrk", String(SOCKET_FD)]);
   } finally {
     exit(NOT_FOUND);
   }

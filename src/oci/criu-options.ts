@@ -5,6 +5,7 @@ import { encodeFields, type Field } from "../container/protobuf.ts";
 import { Failure } from "../failure.ts";
 import type { BindStep, RootStep } from "../isolation/root-steps.ts";
 import { CLONE } from "../linux/process.ts";
+import type { NamespaceType } from "../spec/config.ts";
 import { text, toggle, type Values } from "../term/flags.ts";
 import { absolute } from "./bundle.ts";
 
@@ -36,6 +37,7 @@ export const OPTION = {
   fileLocks: 8,
   logLevel: 9,
   logFile: 10,
+  pageServer: 11,
   notify: 12,
   root: 13,
   parentImages: 14,
@@ -49,6 +51,7 @@ export const OPTION = {
   cgroupMode: 34,
   external: 37,
   emptyNamespaces: 38,
+  joinNamespace: 39,
   freezeCgroup: 44,
   lazyPages: 48,
   statusFd: 49,
@@ -97,28 +100,120 @@ export function commonOptions(flags: CriuFlags): Field[] {
   ];
 }
 
-/** The mounts that are the host's: criu does not look into them, and has them mounted anew. */
-export function externalMounts(steps: readonly RootStep[], value: (step: BindStep) => string): Field[] {
-  return steps.flatMap((step): Field[] =>
-    step.do === "bind" ? [[OPTION.external, `mnt[${step.target}]:${value(step)}`]] : [],
-  );
+const PORT_LAST = 65535;
+
+/** ADDRESS:PORT, where an IPv6 address may be in brackets. Throws a Failure for what is none. Pure. */
+export function pageServer(text: string): Field {
+  const colon = text.lastIndexOf(":");
+  const address = text.slice(0, Math.max(colon, 0)).replace(/^\[(.*)\]$/, "$1");
+  const port = /^\d{1,5}$/.test(text.slice(colon + 1)) ? Number(text.slice(colon + 1)) : 0;
+  if (address === "" || port < 1 || port > PORT_LAST) {
+    throw new Failure("Use --page-server ADDRESS:PORT to specify page server");
+  }
+  return [
+    OPTION.pageServer,
+    encodeFields([
+      [1, address],
+      [2, port],
+    ]),
+  ];
+}
+
+/** An absolute path without `.` and `..`, as it reads: links are not followed. Pure. */
+export function withoutDots(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/**
+ * The mounts that are the host's: criu does not look into them, and has them mounted anew. To a dump they are told by their
+ * place, and named; to a restore by that name. The name is the place in config.json.
+ */
+export function dumpedMounts(steps: readonly RootStep[], placeOf: (step: BindStep) => string): Field[] {
+  return bindsOf(steps).map((step) => [OPTION.external, `mnt[${placeOf(step)}]:${step.target}`]);
+}
+
+/** As `dumpedMounts`. */
+export function restoredMounts(steps: readonly RootStep[]): Field[] {
+  return bindsOf(steps).map((step) => [OPTION.external, `mnt[${step.target}]:${step.source}`]);
+}
+
+const bindsOf = (steps: readonly RootStep[]) => steps.flatMap((step) => (step.do === "bind" ? [step] : []));
+
+export interface JoinedNamespace {
+  readonly type: NamespaceType;
+  readonly path: string;
+}
+
+/** Namespaces of others that criu leaves alone, by their names in criu and ours: runc's, so that images are exchangeable. */
+const LEFT_ALONE: Partial<Record<NamespaceType, { readonly type: string; readonly name: string }>> = {
+  network: { type: "net", name: "extRootNetNS" },
+  pid: { type: "pid", name: "extRootPidNS" },
+};
+
+/** Those that criu enters by itself, and makes as part of the images else. */
+const ENTERED: Partial<Record<NamespaceType, string>> = { ipc: "ipc", uts: "uts", user: "user" };
+
+/** What a dump is told of the namespaces of others. */
+export function dumpedNamespaces(
+  joined: readonly JoinedNamespace[],
+  inodeOf: (type: NamespaceType) => bigint | number | undefined,
+): Field[] {
+  return joined.flatMap(({ type }): Field[] => {
+    const alone = LEFT_ALONE[type];
+    const inode = alone === undefined ? undefined : inodeOf(type);
+    return alone === undefined || inode === undefined
+      ? []
+      : [[OPTION.external, `${alone.type}[${inode}]:${alone.name}`]];
+  });
+}
+
+/**
+ * What a restore is told of them, and the files that criu is to have open from `firstFd` on. Throws a Failure for those that
+ * criu cannot enter.
+ */
+export function restoredNamespaces(
+  joined: readonly JoinedNamespace[],
+  firstFd: number,
+): { readonly fields: readonly Field[]; readonly inherited: readonly string[] } {
+  const inherited: string[] = [];
+  const fields = joined.map(({ type, path }): Field => {
+    const alone = LEFT_ALONE[type];
+    const entered = ENTERED[type];
+    if (alone !== undefined) return inheritFd(alone.name, firstFd + inherited.push(path) - 1);
+    if (entered === undefined) {
+      throw new Failure(`criu cannot restore into a ${type} namespace of another`, {
+        hint: `config.json: leave out the path of the ${type} namespace`,
+      });
+    }
+    return [
+      OPTION.joinNamespace,
+      encodeFields([
+        [1, entered],
+        [2, path],
+      ]),
+    ];
+  });
+  return { fields, inherited };
+}
+
+function inheritFd(key: string, fd: number): Field {
+  return [
+    OPTION.inheritFd,
+    encodeFields([
+      [1, key],
+      [2, fd],
+    ]),
+  ];
 }
 
 /** What the standard streams were when the container was written: pipes are given anew by these names. */
 export function inheritedStreams(descriptors: readonly string[]): Field[] {
-  return descriptors.flatMap((name, fd): Field[] =>
-    name.startsWith("pipe:")
-      ? [
-          [
-            OPTION.inheritFd,
-            encodeFields([
-              [1, name],
-              [2, fd],
-            ]),
-          ],
-        ]
-      : [],
-  );
+  return descriptors.flatMap((name, fd): Field[] => (name.startsWith("pipe:") ? [inheritFd(name, fd)] : []));
 }
 
 export function cgroupRoot(path: string): Field {

@@ -7,6 +7,11 @@ import { statusOf } from "../linux/hostpath.ts";
 import type { NamespaceType, Spec } from "../spec/config.ts";
 import { namespaceOfSysctl } from "../spec/sysctls.ts";
 
+/** Those that a config has the container join. Pure. */
+export function joinedNamespaces(spec: Spec): { readonly type: NamespaceType; readonly path: string }[] {
+  return (spec.linux?.namespaces ?? []).flatMap(({ type, path }) => (path ? [{ type, path }] : []));
+}
+
 /** Whether the path is that of a namespace that this process is in. */
 function isOurs(type: NamespaceType, path: string): boolean {
   const there = statusOf(path);

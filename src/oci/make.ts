@@ -109,7 +109,11 @@ function withVariables(plan: Plan, variables: readonly string[]): Plan {
   return { ...plan, process: { ...plan.process, env: [...plan.process.env, ...variables] } };
 }
 
-function checkTerminal({ process }: Plan, { consoleSocket, attached }: MakeOptions): void {
+/** Throws a Failure unless somebody will have the terminal's other side, where there is one. */
+export function checkTerminal(
+  { process }: Plan,
+  { consoleSocket, attached }: Pick<MakeOptions, "consoleSocket" | "attached">,
+): void {
   if (process.terminal && consoleSocket === undefined && !attached) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
   }

@@ -2,12 +2,13 @@
  * `restore`: makes a container's processes anew from what `checkpoint` has written, by criu.
  */
 import { createCgroup } from "../cgroup/apply.ts";
-import { callCriu, REQUEST } from "../container/criu.ts";
+import { callCriu, FIRST_INHERITED_FD, REQUEST, requireCriu } from "../container/criu.ts";
 import { nameProcess } from "../container/state.ts";
+import { connectTerminal } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { Failure } from "../failure.ts";
 import { EventLoop } from "../linux/eventloop.ts";
-import type { Handle } from "../linux/fd.ts";
+import { duplicate, type Handle } from "../linux/fd.ts";
 import {
   exists,
   makeDirectory,
@@ -24,7 +25,9 @@ import { type Child, CLONE, exitCodeOf, openPidfd, sendSignal, unshare, waitFor 
 import { makeDirectoriesInRoot, makeFileInRoot } from "../linux/rootpath.ts";
 import { blockExactly, forwardableSignals, SIG } from "../linux/signal.ts";
 import { statusOfFd } from "../linux/status.ts";
+import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Spec } from "../spec/config.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import { readBundle } from "./bundle.ts";
@@ -35,19 +38,21 @@ import {
   cgroupRoot,
   commonOptions,
   criuPaths,
-  externalMounts,
   inheritedStreams,
   OPTION,
+  restoredMounts,
+  restoredNamespaces,
 } from "./criu-options.ts";
 import { finish } from "./delete.ts";
 import { sendTerminal } from "./descriptor-sockets.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hooksOf } from "./hooked.ts";
-import { claim, firstRecord } from "./make.ts";
+import { joinedNamespaces } from "./joined.ts";
+import { checkTerminal, claim, firstRecord } from "./make.ts";
 import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
-import { type ContainerRecord, checkId, lockRecord, pathsOf, writeRecord } from "./record.ts";
+import { type ContainerRecord, checkId, lockRecord, pathsOf, readRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
 
 const FLAGS = {
@@ -65,6 +70,7 @@ const FLAGS = {
 const LOG_FILE = "restore.log";
 const ROOT_NAME = "criu-root";
 const DESCRIPTORS = 3;
+const STDOUT = 1;
 
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
@@ -85,9 +91,16 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (systemd !== undefined)
     throw new Failure("restore makes cgroups by itself only", { hint: "without --systemd-cgroup" });
   const plan = planBundle(bundle, id, globals, { noPivot: false, newKeyring: true }, undefined);
+  const consoleSocket = flags["console-socket"];
+  const isDetached = flags.detach === true;
+  checkTerminal(plan, { consoleSocket, attached: !isDetached });
+  const namespaces = restoredNamespaces(joinedNamespaces(bundle.spec), FIRST_INHERITED_FD);
+  const given = commonOptions(flags);
+  requireCriu();
   const hooked = await hooksOf(plan, bundle, id, globals);
   using lock = await claim(globals, id);
-  const record = { ...firstRecord(bundle, plan, id) };
+  let record = firstRecord(bundle, plan, id);
+  let master: Handle | undefined;
   try {
     writeNewFile(pathsOf(globals.root, id).config, bundle.config);
     writeRecord(globals.root, record);
@@ -95,34 +108,47 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       for (const warning of createCgroup(plan.cgroup)) tellLog(globals, "warning", warning);
     }
     const options = [
-      ...commonOptions(flags),
+      ...given,
+      ...namespaces.fields,
       [OPTION.lsmProfile, flags["lsm-profile"]] as const,
       [OPTION.lsmMountContext, flags["lsm-mount-context"]] as const,
     ];
-    const child = restoreInto(plan, record, pathsOf(globals.root, id).directory, paths, options, (stage, pid, fds) => {
+    const { directory } = pathsOf(globals.root, id);
+    const request = { options, inherited: namespaces.inherited };
+    const child = restoreInto(plan, record, directory, paths, request, (stage, pid, fds) => {
       if (stage === "setup-namespaces") {
         hooked?.run("prestart", plan.hooks?.prestart ?? [], hooked.state("creating", pid));
         hooked?.run("createRuntime", plan.hooks?.createRuntime ?? [], hooked.state("creating", pid));
       }
       const [terminal] = fds;
-      if (stage === "orphan-pts-master" && terminal !== undefined && flags["console-socket"] !== undefined) {
-        sendTerminal(flags["console-socket"], terminal);
+      if (stage === "orphan-pts-master" && terminal !== undefined) {
+        if (consoleSocket !== undefined) sendTerminal(consoleSocket, terminal);
+        else master = duplicate(terminal.fd);
+      }
+      if (stage === "post-restore") {
+        const init = nameProcess(pid);
+        if (init !== undefined) record = { ...record, init };
+        writeRecord(globals.root, record);
       }
     });
-    const init = nameProcess(child.pid);
-    const restored: ContainerRecord = { ...record, complete: true, ...(init === undefined ? {} : { init }) };
-    writeRecord(globals.root, restored);
+    record = { ...record, complete: true };
+    writeRecord(globals.root, record);
     if (flags["pid-file"] !== undefined) writePidFile(flags["pid-file"], child.pid);
+    hooked?.run("poststart", plan.hooks?.poststart ?? [], hooked.state("running", child.pid));
     lock.close();
-    if (flags.detach === true) return 0;
-    return await stayWith(globals, restored, child);
+    if (isDetached) return 0;
+    return await stayWith(globals, record, bundle.spec, child, master);
   } catch (error) {
     await destroy(globals, record);
     throw error;
   }
 }
 
-type Options = Parameters<typeof callCriu>[0]["options"];
+interface Request {
+  readonly options: Parameters<typeof callCriu>[0]["options"];
+  /** Files that criu is to have open. */
+  readonly inherited: readonly string[];
+}
 type Notified = (stage: string, pid: number, fds: readonly Handle[]) => void;
 
 /**
@@ -134,9 +160,11 @@ function restoreInto(
   record: ContainerRecord,
   directory: string,
   paths: CriuPaths,
-  options: Options,
+  request: Request,
   notified: Notified,
 ): Child {
+  using opened = new DisposableStack();
+  const inherited = request.inherited.map((path) => opened.use(openHost(path, O_RDONLY)));
   makeMountPoints(plan, record.rootfs);
   const root = `${directory}/${ROOT_NAME}`;
   makeDirectory(root);
@@ -150,6 +178,7 @@ function restoreInto(
     const { pid } = callCriu({
       type: REQUEST.restore,
       log: `${paths.work}/${LOG_FILE}`,
+      inherited,
       notified,
       options: [
         [OPTION.imagesFd, images.fd],
@@ -157,9 +186,9 @@ function restoreInto(
         [OPTION.logFile, LOG_FILE],
         [OPTION.root, root],
         [OPTION.restoreAsSibling, true],
-        ...options,
+        ...request.options,
         ...(record.cgroupPath === undefined ? [] : [cgroupRoot(record.cgroupPath)]),
-        ...externalMounts(plan.rootSteps, ({ source }) => source),
+        ...restoredMounts(plan.rootSteps),
         ...inheritedStreams(readDescriptors(paths.images)),
       ],
     });
@@ -175,7 +204,7 @@ function restoreInto(
 /** Where the host's files are mounted on: a root file system that no container has run in may not have these places. */
 function makeMountPoints({ rootSteps }: Plan, rootfs: string): void {
   using root = openHost(rootfs, O_PATH | O_DIRECTORY);
-  const covered = rootSteps.flatMap((step) => (step.do === "mount" ? [`${step.target}/`] : []));
+  const covered = rootSteps.flatMap((step) => (step.do === "mount" || step.do === "bind" ? [`${step.target}/`] : []));
   for (const step of rootSteps) {
     if (step.do === "mount") makeDirectoriesInRoot(root.fd, step.target).close();
     if (step.do !== "bind" || covered.some((above) => step.target.startsWith(above))) continue;
@@ -192,14 +221,26 @@ function readDescriptors(images: string): string[] {
 }
 
 /** Waits for the container's end in the foreground, and removes it. */
-async function stayWith(globals: Globals, record: ContainerRecord, child: Child): Promise<number> {
+async function stayWith(
+  globals: Globals,
+  record: ContainerRecord,
+  spec: Spec,
+  child: Child,
+  master: Handle | undefined,
+): Promise<number> {
   using loop = new EventLoop();
   const signals = forwardableSignals();
   blockExactly(signals);
   try {
-    const code = exitCodeOf(supervise({ child, loop, signals, forward: true }));
+    if (master !== undefined && !isTerminal(STDOUT)) keepNewlines(master.fd);
+    using session = master === undefined ? undefined : connectTerminal(loop, master, true);
+    const code = exitCodeOf(supervise({ child, loop, signals, forward: true, resized: () => session?.resize() }));
+    session?.finish();
     using lock = lockRecord(globals.root, record.id);
-    if (lock !== undefined) await finish(globals, record, undefined);
+    // Unless somebody has removed it, and perhaps made another of that id.
+    if (lock !== undefined && readRecord(globals.root, record.id)?.created === record.created) {
+      await finish(globals, record, spec);
+    }
     return code;
   } catch (error) {
     sendSignal(child.pidfd.fd, SIG.KILL);

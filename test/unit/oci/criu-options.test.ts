@@ -6,9 +6,14 @@ import {
   CRIU_FLAGS,
   commonOptions,
   criuPaths,
-  externalMounts,
+  dumpedMounts,
+  dumpedNamespaces,
   inheritedStreams,
   OPTION,
+  pageServer,
+  restoredMounts,
+  restoredNamespaces,
+  withoutDots,
 } from "../../../src/oci/criu-options.ts";
 import { parseFlags } from "../../../src/term/flags.ts";
 
@@ -38,13 +43,66 @@ test("criu's log lies with the images unless another place is named", () => {
   });
 });
 
-test("what is bound is the host's, and told by its place; other mounts are criu's", () => {
-  const steps = [
-    { do: "bind", source: "/srv", target: "/data" },
-    { do: "mount", type: "proc", target: "/proc" },
-  ] as unknown as RootStep[];
-  const [only, ...more] = externalMounts(steps, ({ source }) => source);
-  assert.deepEqual([only, more], [[OPTION.external, "mnt[/data]:/srv"], []]);
+const steps = [
+  { do: "bind", source: "/srv", target: "/var/run/data" },
+  { do: "mount", type: "proc", target: "/proc" },
+] as unknown as RootStep[];
+
+test("what is bound is the host's: a dump is told where it really is, and its name; a restore the name and its source", () => {
+  const dumped = dumpedMounts(steps, ({ target }) => target.replace("/var/run", "/run"));
+  assert.deepEqual(dumped, [[OPTION.external, "mnt[/run/data]:/var/run/data"]]);
+  assert.deepEqual(restoredMounts(steps), [[OPTION.external, "mnt[/var/run/data]:/srv"]]);
+});
+
+test("network and PID namespaces of others are left alone: by inode in a dump, by descriptor in a restore", () => {
+  const joined = [
+    { type: "network", path: "/run/netns/one" },
+    { type: "uts", path: "/proc/1/ns/uts" },
+    { type: "pid", path: "/proc/1/ns/pid" },
+  ] as const;
+  const inodes = { network: 4026532000, pid: 4026532001 };
+  assert.deepEqual(
+    dumpedNamespaces(joined, (type) => (type === "network" || type === "pid" ? inodes[type] : 1)),
+    [
+      [OPTION.external, "net[4026532000]:extRootNetNS"],
+      [OPTION.external, "pid[4026532001]:extRootPidNS"],
+    ],
+  );
+  const { fields, inherited } = restoredNamespaces(joined, 4);
+  assert.deepEqual(inherited, ["/run/netns/one", "/proc/1/ns/pid"]);
+  const read = fields.map(([number, value]) => {
+    const message = decodeFields(value as Uint8Array);
+    return [number, textIn(message, 1), numberIn(message, 2) ?? textIn(message, 2)];
+  });
+  assert.deepEqual(read, [
+    [OPTION.inheritFd, "extRootNetNS", 4],
+    [OPTION.joinNamespace, "uts", "/proc/1/ns/uts"],
+    [OPTION.inheritFd, "extRootPidNS", 5],
+  ]);
+});
+
+test("a cgroup namespace of another is refused: criu cannot enter it", () => {
+  assert.throws(
+    () => restoredNamespaces([{ type: "cgroup", path: "/proc/1/ns/cgroup" }], 4),
+    /cannot restore into a cgroup/,
+  );
+});
+
+test("a path relative to images that are not there yet leads to its place", () => {
+  assert.equal(withoutDots("/tmp/two/../one"), "/tmp/one");
+  assert.equal(withoutDots("/../a/./b//c/"), "/a/b/c");
+});
+
+test("a page server is told by address and port", () => {
+  const read = (text: string) => {
+    const message = decodeFields(pageServer(text)[1] as Uint8Array);
+    return [textIn(message, 1), numberIn(message, 2)];
+  };
+  assert.deepEqual(read("10.0.0.1:9000"), ["10.0.0.1", 9000]);
+  assert.deepEqual(read("[::1]:27"), ["::1", 27]);
+  for (const wrong of ["", "10.0.0.1", ":9000", "host:", "host:0", "host:65536", "host:+1"]) {
+    assert.throws(() => pageServer(wrong), /ADDRESS:PORT/, wrong);
+  }
 });
 
 test("streams that were pipes are given anew by their names", () => {
