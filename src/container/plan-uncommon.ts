@@ -3,7 +3,14 @@
  */
 import { Failure } from "../failure.ts";
 import { applyCpuAffinity, parseCpuList } from "../isolation/cpu-affinity.ts";
-import { createRdtGroup, findResctrl, joinRdtGroup, planIntelRdt, removeRdtGroup } from "../isolation/intel-rdt.ts";
+import {
+  createRdtGroup,
+  findResctrl,
+  joinRdtGroup,
+  planIntelRdt,
+  type RdtGroup,
+  removeRdtGroup,
+} from "../isolation/intel-rdt.ts";
 import { applyIoPriority, planIoPriority } from "../isolation/io-priority.ts";
 import { applyMemoryPolicy, planMemoryPolicy } from "../isolation/memory-policy.ts";
 import { applyPersonality, planPersonality } from "../isolation/personality.ts";
@@ -11,13 +18,6 @@ import { applyScheduler, planScheduler } from "../isolation/scheduler.ts";
 import { enterNewTimeNamespace, formatTimeOffsets, type OffsetsPlace } from "../isolation/time-offsets.ts";
 import { moveNetDevices, planNetDevices } from "../network/net-devices.ts";
 import type { Process, Spec } from "../spec/config.ts";
-
-/** A group of resctrl, as the container's record keeps it. */
-export interface RdtRecord {
-  readonly directory: string;
-  readonly monitoring?: string;
-  readonly own: boolean;
-}
 
 export interface Uncommon {
   /** The value of HOME, in the container's root; where the program's environment has none. */
@@ -27,7 +27,7 @@ export interface Uncommon {
   /** In the process that becomes the program, while it has all privileges. */
   readonly applyToProgram: () => void;
   /** In the host's process, once the first process is there. Returns what is to be undone. */
-  readonly applyFromHost: (pid: number) => RdtRecord | undefined;
+  readonly applyFromHost: (pid: number) => RdtGroup | undefined;
 }
 
 export function planUncommon(spec: Spec, id: string): Uncommon {
@@ -65,7 +65,7 @@ export function planUncommonProgram(process: Process, spec: Spec, isExec: boolea
   };
 }
 
-function planFromHost(spec: Spec, id: string): (pid: number) => RdtRecord | undefined {
+function planFromHost(spec: Spec, id: string): (pid: number) => RdtGroup | undefined {
   const { intelRdt, netDevices } = spec.linux ?? {};
   const rdt = intelRdt === undefined ? undefined : planIntelRdt(intelRdt, id);
   const resctrl = rdt === undefined ? "" : findResctrl();

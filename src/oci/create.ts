@@ -1,10 +1,10 @@
 /**
  * `create`: makes a container, up to where its program would start.
  */
-import { parseFlags, text, toggle } from "../term/flags.ts";
+import { parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative, oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
-import { make } from "./make.ts";
+import { type MakeOptions, make } from "./make.ts";
 
 /** Flags of `create` and `run`. */
 export const MAKE_FLAGS = {
@@ -20,22 +20,21 @@ export const MAKE_FLAGS = {
 
 export const help = { usage: "[FLAGS] CONTAINER", flags: MAKE_FLAGS };
 
+/** What the flags that both have mean. */
+export function madeAsAsked(flags: Values<typeof MAKE_FLAGS>): Omit<MakeOptions, "id" | "waits" | "attached"> {
+  return {
+    bundle: flags.bundle,
+    consoleSocket: flags["console-socket"],
+    pidfdSocket: flags["pidfd-socket"],
+    pidFile: flags["pid-file"],
+    preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
+    noPivot: flags["no-pivot"] === true,
+    newKeyring: flags["no-new-keyring"] !== true,
+  };
+}
+
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { flags, rest } = parseFlags("create", MAKE_FLAGS, argv, { program: "mycontainer-runtime" });
-  await make(
-    {
-      id: oneId("create", rest),
-      bundle: flags.bundle,
-      consoleSocket: flags["console-socket"],
-      pidfdSocket: flags["pidfd-socket"],
-      pidFile: flags["pid-file"],
-      preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
-      noPivot: flags["no-pivot"] === true,
-      newKeyring: flags["no-new-keyring"] !== true,
-      waits: true,
-      attached: false,
-    },
-    globals,
-  );
+  await make({ id: oneId("create", rest), ...madeAsAsked(flags), waits: true, attached: false }, globals);
   return 0;
 }

@@ -5,9 +5,9 @@
  */
 
 import { isFrozen } from "../cgroup/freeze.ts";
-import type { RdtRecord } from "../container/plan-uncommon.ts";
 import { isRunning, type ProcessName } from "../container/state.ts";
 import { Failure } from "../failure.ts";
+import type { RdtGroup } from "../isolation/intel-rdt.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { lock, tryLock } from "../linux/flock.ts";
@@ -52,7 +52,7 @@ export interface ContainerRecord {
   readonly cgroupPath?: string;
   /** The unit of systemd's that has the cgroup. */
   readonly systemd?: SystemdUnit;
-  readonly rdt?: RdtRecord;
+  readonly rdt?: RdtGroup;
 }
 
 export interface RecordPaths {

@@ -5,9 +5,9 @@
 import { plainStreams } from "../container/streams.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
-import { nonNegative, oneId } from "./arguments.ts";
+import { oneId } from "./arguments.ts";
 import { attend } from "./attend.ts";
-import { MAKE_FLAGS } from "./create.ts";
+import { MAKE_FLAGS, madeAsAsked } from "./create.ts";
 import { finish } from "./delete.ts";
 import type { Globals } from "./globals.ts";
 import { stateText } from "./hooked.ts";
@@ -26,18 +26,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const { flags, rest } = parseFlags("run", FLAGS, argv, { program: "mycontainer-runtime" });
   const id = oneId("run", rest);
   const detached = flags.detach === true;
-  const options: MakeOptions = {
-    id,
-    bundle: flags.bundle,
-    consoleSocket: flags["console-socket"],
-    pidfdSocket: flags["pidfd-socket"],
-    pidFile: flags["pid-file"],
-    preserveFds: nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0"),
-    noPivot: flags["no-pivot"] === true,
-    newKeyring: flags["no-new-keyring"] !== true,
-    waits: false,
-    attached: !detached,
-  };
+  const options: MakeOptions = { id, ...madeAsAsked(flags), waits: false, attached: !detached };
   if (detached) {
     const made = await make(options, globals);
     runPoststart(made);
