@@ -2,14 +2,19 @@
  * What `docker save` writes: manifest.json, and the files that it names (moby image-spec v1.2).
  */
 import { Failure } from "../failure.ts";
+import { O_RDONLY, openHost } from "../linux/hostpath.ts";
+import { read } from "../linux/io.ts";
 import { manifestFor, type NewImage } from "./commit.ts";
 import { isObject, LAYER_LIMIT, parseConfiguration, parseJson } from "./manifest.ts";
 import { layerType, MEDIA } from "./media.ts";
-import type { Members } from "./members.ts";
+import type { Members, StagedFile } from "./members.ts";
+import { manifestsIn, OCI_INDEX } from "./oci-archive.ts";
 import { fullName, isDigest, parseReference } from "./reference.ts";
 
 export const DOCKER_MANIFEST = "manifest.json";
 const IMAGE_LIMIT = 1000;
+/** RFC 8878, section 3.1.1. */
+const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;
 
 interface Item {
   readonly config: string;
@@ -65,14 +70,42 @@ function imageOf(item: Item, members: Members): NewImage {
     const layer = members.file(path);
     const diffId = diffIds[index] ?? "";
     const about = `layer ${index + 1} of ${diffIds.length} in ${members.about}`;
-    // Docker does not compress them; if somebody has, then with gzip.
-    return { ...layer, diffId, about, mediaType: layerType(layer.digest === diffId ? "none" : "gzip") };
+    return { ...layer, diffId, about, mediaType: layerType(layer.digest === diffId ? "none" : compressionOf(layer)) };
   });
   const configuration = { text, digest: file.digest, mediaType: MEDIA.config };
   return { names: item.names, configuration, manifest: manifestFor(configuration, layers), createdMs, config, layers };
 }
 
+/** Docker does not compress layers; others do. */
+function compressionOf({ path }: StagedFile): "gzip" | "zstd" {
+  using file = openHost(path, O_RDONLY);
+  const head = new Uint8Array(ZSTD_MAGIC.length);
+  read(file.fd, head, path);
+  return ZSTD_MAGIC.every((byte, index) => head[index] === byte) ? "zstd" : "gzip";
+}
+
+/** What two descriptions of an image have to agree on. */
+const contentKey = (config: string, layers: readonly { readonly digest: string }[]): string =>
+  [config, ...layers.map(({ digest }) => digest)].join(" ");
+
+/**
+ * Images with their own manifests, where the archive has them: newer dockers write an OCI layout as well, and an image is to
+ * keep its digest. A manifest counts only where it says the same.
+ */
+function withOwnManifests(images: readonly NewImage[], members: Members): NewImage[] {
+  const manifests = new Map(
+    manifestsIn(members).map((found) => [contentKey(found.manifest.config.digest, found.manifest.layers), found]),
+  );
+  return images.map((image) => {
+    const own = manifests.get(contentKey(image.configuration.digest, image.layers));
+    if (own === undefined) return image;
+    const { mediaType } = own.manifest.config;
+    return { ...image, manifest: own.document, configuration: { ...image.configuration, mediaType } };
+  });
+}
+
 export function imagesOfDockerArchive(members: Members): NewImage[] {
   const file = members.file(DOCKER_MANIFEST);
-  return itemsOf(members.text(file, DOCKER_MANIFEST), members).map((item) => imageOf(item, members));
+  const images = itemsOf(members.text(file, DOCKER_MANIFEST), members).map((item) => imageOf(item, members));
+  return members.has(OCI_INDEX) ? withOwnManifests(images, members) : images;
 }

@@ -2,8 +2,15 @@
  * An OCI image layout in an archive (image-spec image-layout.md).
  */
 import { Failure } from "../failure.ts";
-import type { NewImage } from "./commit.ts";
-import { type Descriptor, parseConfiguration, parseIndex, parseManifest, pickPlatform } from "./manifest.ts";
+import type { Document, NewImage } from "./commit.ts";
+import {
+  type Descriptor,
+  type Manifest,
+  parseConfiguration,
+  parseIndex,
+  parseManifest,
+  pickPlatform,
+} from "./manifest.ts";
 import { isIndexType, isManifestType } from "./media.ts";
 import type { Members } from "./members.ts";
 import { fullName, parseReference } from "./reference.ts";
@@ -11,6 +18,8 @@ import { fullName, parseReference } from "./reference.ts";
 export const OCI_INDEX = "index.json";
 /** An index may lead to another, as with images for several platforms. */
 const INDEX_DEPTH_LIMIT = 3;
+/** Manifests that are looked at, in an archive that is read as docker's. */
+const MANIFESTS_LIMIT = 1000;
 
 /** The name that a descriptor of index.json gives: containerd's, or the standard's if that is more than a tag. */
 export function nameIn(annotations: Readonly<Record<string, string>>): string | undefined {
@@ -89,6 +98,28 @@ function imageOf(name: string | undefined, chosen: Descriptor, architecture: str
       about: `layer ${index + 1} of ${diffIds.length} in ${members.about}`,
     })),
   };
+}
+
+/** The manifests that index.json leads to and the archive has, of images alone: what else there is, is passed over. */
+export function manifestsIn(members: Members): { document: Document; manifest: Manifest }[] {
+  const found: { document: Document; manifest: Manifest }[] = [];
+  const visit = (descriptor: Descriptor, depth: number): void => {
+    if (depth > INDEX_DEPTH_LIMIT || found.length >= MANIFESTS_LIMIT) return;
+    const { digest, mediaType } = descriptor;
+    try {
+      const text = members.text(members.blob(descriptor), "a manifest");
+      if (isManifestType(mediaType)) {
+        found.push({ document: { text, digest, mediaType }, manifest: parseManifest(text, mediaType, digest) });
+      } else if (isIndexType(mediaType)) {
+        for (const inner of parseIndex(text, mediaType, digest)) visit(inner, depth + 1);
+      }
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  };
+  const text = members.text(members.file(OCI_INDEX), OCI_INDEX);
+  for (const descriptor of parseIndex(text, undefined, `${OCI_INDEX} of ${members.about}`)) visit(descriptor, 0);
+  return found;
 }
 
 /** All images of the archive, each for this machine's architecture. */

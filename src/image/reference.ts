@@ -100,6 +100,16 @@ export function familiarName(full: string): string {
   return short !== full && short.includes("/") && isDomain(short.slice(0, short.indexOf("/"))) ? full : short;
 }
 
+/** Whether a name as people write it has a tag. */
+export function hasTag(text: string): boolean {
+  return text.lastIndexOf(":") > text.lastIndexOf("/");
+}
+
+/** A full name without its tag. */
+export function repositoryOf(full: string): string {
+  return hasTag(full) ? full.slice(0, full.lastIndexOf(":")) : full;
+}
+
 /** Repository and tag of a full name, as `images` shows them. */
 export function repositoryAndTag(full: string): [repository: string, tag: string] {
   const familiar = familiarName(full);
