@@ -64,7 +64,7 @@ execFileSync(
 
 step("building the executable");
 cargo(["--features", "embedded", "--bin", "mycontainer"], { MYCONTAINER_MODULES: archive });
-cargo(["--package", "mycontainer-codec"]);
+cargo(["--package", "mycontainer-codec", "--package", "mycontainer-fetch"]);
 
 step("making the built-in image");
 const busybox = join(dist, "busybox.tar");
@@ -73,10 +73,10 @@ renameSync(`${busybox}.new`, busybox);
 
 // The executable comes last and by a rename: who sees it can use it, also while it is built anew.
 for (const [name, make] of [
-  [
-    "mycontainer-codec",
-    (path) => execFileSync("install", ["-m", "755", join(target, "release/mycontainer-codec"), path]),
-  ],
+  ...["mycontainer-codec", "mycontainer-fetch"].map((name) => [
+    name,
+    (path) => execFileSync("install", ["-m", "755", join(target, "release", name), path]),
+  ]),
   ["mycontainer-runtime", (path) => symlinkSync("mycontainer", path)],
   ["mycontainer", (path) => execFileSync("install", ["-m", "755", join(target, "release/mycontainer"), path])],
 ]) {

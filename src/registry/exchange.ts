@@ -66,12 +66,19 @@ export type TransportTrouble =
 /** Thrown by a transport. `cut`, `timeout`, `connect` and `resolve` may be tried again. */
 export class TransportError extends Error {
   readonly trouble: TransportTrouble;
+  /** The name of the kernel's error, where it is about a sink: `ENOSPC`, `EPIPE`. */
+  readonly code: string | undefined;
 
-  constructor(trouble: TransportTrouble, message: string) {
+  constructor(trouble: TransportTrouble, message: string, code?: string) {
     super(message);
+    this.name = "TransportError";
     this.trouble = trouble;
+    this.code = code;
   }
 }
 
-/** Several exchanges may be under way at once. `progress` hears how many bytes of the body have come since it heard last. */
+/**
+ * Several exchanges may be under way at once. `progress` hears how many bytes of a sink's body have come since it heard last;
+ * if the other side begins anew where a part was there already, less than nothing: those bytes come again.
+ */
 export type Transport = (exchange: Exchange, progress?: (bytes: number) => void) => Promise<Answer>;
