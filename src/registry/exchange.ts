@@ -28,6 +28,11 @@ export interface Sink {
   /** Bytes that the file has already: the pipe gets them first, once the answer is 206, and the body is appended. */
   readonly presentBytes: number;
   readonly pipe?: Handle;
+  /**
+   * Bytes that the pipe has had from an exchange before, and does not get again. After a `cut` or a `timeout` that is the
+   * size of the file: to go on with the same pipe, both numbers are that size.
+   */
+  readonly pipedBytes?: number;
   /** In all; one more is an error. */
   readonly limitBytes: number;
 }

@@ -51,7 +51,14 @@ export function exchangeMessage(id: number, agent: number, exchange: Exchange, b
     ...(bodyBytes === undefined ? {} : { body: { offset: body?.kind === "file" ? body.offset : 0, size: bodyBytes } }),
     ...(sink === undefined
       ? {}
-      : { sink: { present: sink.presentBytes, limit: sink.limitBytes, pipe: sink.pipe !== undefined } }),
+      : {
+          sink: {
+            present: sink.presentBytes,
+            piped: sink.pipedBytes ?? 0,
+            limit: sink.limitBytes,
+            pipe: sink.pipe !== undefined,
+          },
+        }),
   });
 }
 

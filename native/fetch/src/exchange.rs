@@ -59,7 +59,7 @@ fn run(channel: &Channel, agent: &Agent, asked: Exchange, files: Vec<File>) -> R
             };
             let range = response.headers().get("content-range");
             let range = range.and_then(|value| value.to_str().ok());
-            let sink = Sink::begin(file, pipe, sink.present, sink.limit, status, range)?;
+            let sink = Sink::begin(&sink, file, pipe, status, range)?;
             if let Some(length) = response.body().content_length() {
                 sink.expect(length)?;
             }

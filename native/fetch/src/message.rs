@@ -67,7 +67,10 @@ pub struct Part {
 }
 
 pub struct Sink {
+    /// Bytes that the file has,
     pub present: u64,
+    /// and that the pipe has had.
+    pub piped: u64,
     pub limit: u64,
     pub pipe: bool,
 }
@@ -156,6 +159,7 @@ impl Exchange {
             sink: optional(value, "sink", |sink| {
                 Ok(Sink {
                     present: number(sink, "present")?,
+                    piped: number(sink, "piped")?,
                     limit: number(sink, "limit")?,
                     pipe: flag(sink, "pipe")?,
                 })

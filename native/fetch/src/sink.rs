@@ -1,5 +1,6 @@
 //! Where the body of an answer goes: a file, and at the same time a pipe.
 
+use crate::message;
 use crate::trouble::{Kind, Trouble, plain};
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,6 +13,8 @@ pub struct Sink {
     pipe: Option<File>,
     /// Bytes of the file so far.
     at: u64,
+    /// Bytes that the pipe has had, in this exchange or before.
+    piped: u64,
     limit: u64,
 }
 
@@ -19,18 +22,19 @@ impl Sink {
     /// A sink for an answer with `status`: 206 goes on after the bytes that are there, all else starts anew.
     /// `range` is the answer's Content-Range.
     pub fn begin(
+        wanted: &message::Sink,
         file: File,
         pipe: Option<File>,
-        present: u64,
-        limit: u64,
         status: u16,
         range: Option<&str>,
     ) -> Result<Self, Trouble> {
+        let present = wanted.present;
         let mut sink = Self {
             file,
             pipe,
             at: 0,
-            limit,
+            piped: wanted.piped,
+            limit: wanted.limit,
         };
         if status == 206 {
             if range.and_then(first_byte) != Some(present) {
@@ -47,9 +51,10 @@ impl Sink {
         Ok(sink)
     }
 
-    /// The pipe gets what the file has already.
+    /// The pipe gets what the file has already and it has not.
     fn replay(&mut self, present: u64) -> Result<(), Trouble> {
         let mut buffer = vec![0; COPY_BYTES];
+        self.at = self.piped.min(present);
         while self.pipe.is_some() && self.at < present {
             let wanted = (present - self.at).min(COPY_BYTES as u64) as usize;
             let count = self
@@ -69,13 +74,16 @@ impl Sink {
         Ok(())
     }
 
+    /// The pipe gets the bytes at `self.at`, but for those that it has had.
     fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        match &mut self.pipe {
-            Some(pipe) => pipe
-                .write_all(bytes)
-                .map_err(|error| Trouble::sink("the pipe", &error)),
-            None => Ok(()),
-        }
+        let had = usize::try_from(self.piped.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let (Some(pipe), Some(news)) = (&mut self.pipe, bytes.get(had..)) else {
+            return Ok(());
+        };
+        pipe.write_all(news)
+            .map_err(|error| Trouble::sink("the pipe", &error))?;
+        self.piped = self.at + bytes.len() as u64;
+        Ok(())
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
@@ -83,8 +91,9 @@ impl Sink {
         self.file
             .write_all_at(bytes, self.at)
             .map_err(|error| Trouble::sink("the file", &error))?;
+        self.pass_on(bytes)?;
         self.at += bytes.len() as u64;
-        self.pass_on(bytes)
+        Ok(())
     }
 
     /// Whether so many bytes more are allowed.
