@@ -6,7 +6,9 @@ import { STATUS_NO_CAGE } from "../linux/cage.ts";
 import { isErrno, KernelError } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { openHost } from "../linux/hostpath.ts";
+import { sendSignal } from "../linux/process.ts";
 import { besideExecutable } from "../linux/program.ts";
+import { SIG } from "../linux/signal.ts";
 import { type AtWork, type Caged, endOf, startOn } from "./confine.ts";
 import { hexOf } from "./reference.ts";
 
@@ -108,6 +110,8 @@ export interface Unpacking extends Disposable {
   readonly readyFd: number;
   /** Waits for the end. Throws a Failure if the archive is damaged or not what was expected. */
   readonly end: () => UnpackedLayer;
+  /** Has it end soon, and `end` throw. */
+  readonly stop: () => void;
 }
 
 /** Begins to unpack a layer's archive, as its bytes come, into a directory, which must be empty. */
@@ -128,6 +132,9 @@ export function startUnpacking(archive: Handle, directory: string, expected: Exp
   return {
     readyFd: work.answer.fd,
     end: () => answerOf(endOf(work), about, "archive", wanted) as UnpackedLayer,
+    stop: () => {
+      sendSignal(work.child.pidfd.fd, SIG.KILL);
+    },
     [Symbol.dispose]: () => work[Symbol.dispose](),
   };
 }

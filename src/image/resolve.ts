@@ -4,7 +4,16 @@
 import { Failure } from "../failure.ts";
 import { exists, listDirectory } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
-import { BUILT_IN, baseNameOf, familiarName, fullName, parseReference, type Reference } from "./reference.ts";
+import {
+  BUILT_IN,
+  baseNameOf,
+  familiarName,
+  fullName,
+  parseReference,
+  type Reference,
+  repositoryOf,
+  storedName,
+} from "./reference.ts";
 import { type ImageRecord, listRecords, readRecord, recordFile, storePaths } from "./store.ts";
 
 export interface ResolvedImage {
@@ -78,9 +87,14 @@ export function findRecord(images: string, text: string): ImageRecord | undefine
   if (id !== undefined) return byId(images, text, id);
   if (reference === undefined) parseReference(text); // says what is wrong with it
   if (reference?.digest === undefined) return undefined;
-  const name = fullName({ ...reference, tag: undefined });
+  const stored = readRecord(images, storedName(reference));
+  if (stored !== undefined) return stored;
+  const repository = fullName({ ...reference, tag: undefined });
   return listRecords(images).find(
-    (record) => record.digest === reference.digest && record.name?.slice(0, record.name.lastIndexOf(":")) === name,
+    ({ name, digest, indexDigest }) =>
+      (digest === reference.digest || indexDigest === reference.digest) &&
+      name !== null &&
+      repositoryOf(name) === repository,
   );
 }
 

@@ -29,8 +29,8 @@ export interface Sink {
   readonly presentBytes: number;
   readonly pipe?: Handle;
   /**
-   * Bytes that the pipe has had from an exchange before, and does not get again. After a `cut` or a `timeout` that is the
-   * size of the file: to go on with the same pipe, both numbers are that size.
+   * Bytes that the pipe has had from an exchange before, and does not get again: to go on after a `cut` or a `timeout` with
+   * the same pipe, `pipedBytes` of that error; `presentBytes` is then the size of the file.
    */
   readonly pipedBytes?: number;
   /** In all; one more is an error. */
@@ -73,12 +73,19 @@ export class TransportError extends Error {
   readonly trouble: TransportTrouble;
   /** The name of the kernel's error, where it is about a sink: `ENOSPC`, `EPIPE`. */
   readonly code: string | undefined;
+  /** Bytes that the pipe of the sink has had, in this exchange and before. */
+  readonly pipedBytes: number;
 
-  constructor(trouble: TransportTrouble, message: string, code?: string) {
+  constructor(
+    trouble: TransportTrouble,
+    message: string,
+    details: { readonly code?: string | undefined; readonly pipedBytes?: number } = {},
+  ) {
     super(message);
     this.name = "TransportError";
     this.trouble = trouble;
-    this.code = code;
+    this.code = details.code;
+    this.pipedBytes = details.pipedBytes ?? 0;
   }
 }
 

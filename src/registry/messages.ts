@@ -100,10 +100,13 @@ function headersOf(list: unknown): ReadonlyMap<string, string> {
 }
 
 function troubleOf(value: Members): TransportError {
-  const { kind, message, errno } = value;
+  const { kind, message, errno, piped } = value;
   const trouble = TROUBLES.find((one) => one === kind);
   if (trouble === undefined || typeof message !== "string") throw nonsense();
-  return new TransportError(trouble, message, typeof errno === "number" ? errnoName(errno) : undefined);
+  return new TransportError(trouble, message, {
+    code: typeof errno === "number" ? errnoName(errno) : undefined,
+    pipedBytes: typeof piped === "number" ? piped : 0,
+  });
 }
 
 /** What a packet says, and of which exchange. Throws a TransportError for what is none of these. */

@@ -53,6 +53,7 @@ class Fetch implements Disposable {
   readonly #agents = new Map<string, number>();
   #coprocess: Coprocess | undefined;
   #count = 0;
+  #isClosed = false;
 
   constructor(turns: Turns) {
     this.#turns = turns;
@@ -60,6 +61,7 @@ class Fetch implements Disposable {
 
   exchange(exchange: Exchange, progress?: (bytes: number) => void): Promise<Answer> {
     return this.#turns.promise((settle) => {
+      if (this.#isClosed) throw givenUp();
       this.#coprocess ??= this.#start();
       const { socket } = this.#coprocess;
       const agent = this.#agentFor(socket, exchange);
@@ -167,9 +169,12 @@ class Fetch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#close(new TransportError("cut", "the exchange was given up"));
+    this.#isClosed = true;
+    this.#close(givenUp());
   }
 }
+
+const givenUp = (): TransportError => new TransportError("protocol", "the exchange was given up");
 
 /** The files of a trust, as the program takes them. */
 interface TrustedFiles {

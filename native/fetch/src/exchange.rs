@@ -25,9 +25,13 @@ pub fn perform(
     files: Vec<File>,
 ) {
     let id = asked.id;
+    let piped = asked.sink.as_ref().map_or(0, |sink| sink.piped);
     match agent.and_then(|agent| run(channel, &agent, asked, files)) {
         Ok(()) => channel.send(id, Answer::End),
-        Err(trouble) => channel.send(id, Answer::Trouble(&trouble)),
+        Err(mut trouble) => {
+            trouble.piped = trouble.piped.max(piped);
+            channel.send(id, Answer::Trouble(&trouble));
+        }
     }
 }
 
@@ -50,7 +54,7 @@ fn run(channel: &Channel, agent: &Agent, asked: Exchange, files: Vec<File>) -> R
             headers: &texts(response.headers()),
         },
     );
-    let into = match asked.sink {
+    let mut into = match asked.sink {
         Some(sink) if response.status().is_success() => {
             let file = files.next().ok_or_else(missing)?;
             let pipe = match sink.pipe {
@@ -71,7 +75,20 @@ fn run(channel: &Channel, agent: &Agent, asked: Exchange, files: Vec<File>) -> R
     };
     // Ends that nobody writes to any more are closed, or their readers would wait for us.
     drop(files);
-    pour(channel, asked.id, &mut response, into, &agent.limits, &host)
+    let done = pour(
+        channel,
+        asked.id,
+        &mut response,
+        &mut into,
+        &agent.limits,
+        &host,
+    );
+    done.map_err(|mut trouble| {
+        if let Into::Sink(sink) = &into {
+            trouble.piped = sink.piped();
+        }
+        trouble
+    })
 }
 
 /// A URL that is http or https, and has no credentials: they would go into messages and logs.
@@ -136,7 +153,7 @@ fn pour(
     channel: &Channel,
     id: u64,
     response: &mut Response<Body>,
-    mut into: Into,
+    into: &mut Into,
     limits: &Limits,
     host: &str,
 ) -> Result<(), Trouble> {
@@ -166,7 +183,7 @@ fn pour(
             ));
         }
         let bytes = &buffer[..count];
-        match &mut into {
+        match into {
             Into::Sink(sink) => sink.write(bytes)?,
             Into::Answers { left } => {
                 *left = left.checked_sub(count as u64).ok_or_else(|| {

@@ -198,6 +198,7 @@ impl Answer<'_> {
                     "kind": trouble.kind.name(),
                     "message": trouble.message,
                     "errno": trouble.errno,
+                    "piped": trouble.piped,
                 },
             }),
         }

@@ -13,7 +13,6 @@ pub struct Sink {
     pipe: Option<File>,
     /// Bytes of the file so far.
     at: u64,
-    /// Bytes that the pipe has had, in this exchange or before.
     piped: u64,
     limit: u64,
 }
@@ -84,6 +83,11 @@ impl Sink {
             .map_err(|error| Trouble::sink("the pipe", &error))?;
         self.piped = self.at + bytes.len() as u64;
         Ok(())
+    }
+
+    /// Bytes that the pipe has had, in this exchange or before.
+    pub fn piped(&self) -> u64 {
+        self.piped
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Trouble> {

@@ -39,6 +39,8 @@ pub struct Trouble {
     pub message: String,
     /// The number of the system's error, where it is about a sink.
     pub errno: Option<i32>,
+    /// How many bytes the pipe has had in all.
+    pub piped: u64,
 }
 
 /// Of a message: some of its words may be a stranger's.
@@ -56,6 +58,7 @@ impl Trouble {
                 .take(MESSAGE_LIMIT_CHARACTERS)
                 .collect(),
             errno: None,
+            piped: 0,
         }
     }
 
@@ -64,6 +67,7 @@ impl Trouble {
             kind: Kind::Sink,
             message: format!("writing to {what}: {}", plain(error)),
             errno: error.raw_os_error(),
+            piped: 0,
         }
     }
 
