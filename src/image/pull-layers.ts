@@ -12,6 +12,7 @@ import { type Sink, TransportError } from "../registry/exchange.ts";
 import { startUnpacking, type UnpackedLayer, type Unpacking } from "./codec.ts";
 import { checkDiffId, type LayerArchive } from "./layers.ts";
 import { claimPartial, linkFile, type Partial } from "./partial.ts";
+import type { LayerEvent, LayerState } from "./pull-events.ts";
 import { hexOf } from "./reference.ts";
 import { Slots } from "./slots.ts";
 import type { Staging } from "./staging.ts";
@@ -35,17 +36,6 @@ export interface LayerPlan {
   readonly about: string;
   /** Whether the store has it, unpacked upon the same layers. */
   readonly isHere: boolean;
-}
-
-export type LayerState = "exists" | "waiting" | "downloading" | "unpacking" | "complete";
-
-export interface LayerEvent {
-  readonly kind: "layer";
-  readonly digest: string;
-  readonly state: LayerState;
-  /** Of the archive: what is here, and all of it. */
-  readonly doneBytes: number;
-  readonly sizeBytes: number;
 }
 
 /** Gets a blob into a sink, and verifies nothing. */

@@ -20,7 +20,8 @@ import {
 import { isIndexType, isManifestType } from "./media.ts";
 import { removePartial } from "./partial.ts";
 import { chooseFor, ownPlatform, type Platform, platformText, suits } from "./platform.ts";
-import { type FetchBlob, type LayerEvent, type LayerPlan, pullLayers } from "./pull-layers.ts";
+import type { PullEvent } from "./pull-events.ts";
+import { type FetchBlob, type LayerPlan, pullLayers } from "./pull-layers.ts";
 import { familiarName, type Reference, storedName } from "./reference.ts";
 import { digestOf } from "./sha256.ts";
 import { openStaging, type Staging } from "./staging.ts";
@@ -41,10 +42,6 @@ export interface Origin {
     progress?: (bytes: number) => void,
   ) => Promise<void>;
 }
-
-export type PullEvent =
-  /** The manifest has come: its layers, the lowest first. */
-  { readonly kind: "layers"; readonly digests: readonly string[] } | LayerEvent;
 
 export interface PullRequest {
   readonly reference: Reference;
