@@ -10,7 +10,7 @@ import { Turns } from "../linux/turns.ts";
 import { AnonymousRegistry } from "../registry/anonymous.ts";
 import { type Transport, TransportError } from "../registry/exchange.ts";
 import { openTransport } from "../registry/transport.ts";
-import { barProgress, NO_PROGRESS, plainProgress } from "./pull-progress.ts";
+import { barProgress, NO_PROGRESS, type Progress, plainProgress } from "./pull-progress.ts";
 
 export interface PullOptions {
   readonly platform: Platform | undefined;
@@ -55,16 +55,16 @@ async function withRegistry<T>(
   }
 }
 
+function progressOn(fd: number | undefined, { loop }: Turns): Progress {
+  if (fd === undefined) return NO_PROGRESS;
+  return isTerminal(fd) ? barProgress(fd, (delayMs, draw) => loop.after(delayMs, draw)) : plainProgress(fd);
+}
+
 /** Pulls one image. */
 export function pullReference(images: string, reference: Reference, options: PullOptions): Promise<Pulled> {
   const { platform, progressFd } = options;
   return withRegistry(familiarName(storedName(reference)), async (origin, turns, transport) => {
-    const progress =
-      progressFd === undefined
-        ? NO_PROGRESS
-        : isTerminal(progressFd)
-          ? barProgress(progressFd)
-          : plainProgress(progressFd);
+    const progress = progressOn(progressFd, turns);
     const abort = (): void => transport[Symbol.dispose]();
     try {
       return await pullImage(images, { reference, platform, origin, abort, turns, tell: progress.tell });

@@ -4,6 +4,7 @@
 import type { LayerEvent, PullEvent } from "../image/pull-events.ts";
 import { hexOf } from "../image/reference.ts";
 import { monotonicMs } from "../linux/clock.ts";
+import type { EventLoop, Timer } from "../linux/eventloop.ts";
 import { writeAll } from "../linux/io.ts";
 import { getWindowSize } from "../linux/tty.ts";
 import { Block, barLine } from "../term/bars.ts";
@@ -67,13 +68,19 @@ export function plainProgress(fd: number): Progress {
   };
 }
 
-/** Bars on a terminal, which are drawn no more often than people can follow. */
-export function barProgress(fd: number): Progress {
+/**
+ * Bars on a terminal, which are drawn no more often than people can follow.
+ * @param later calls a function after some milliseconds, unless that is cancelled
+ */
+export function barProgress(fd: number, later: EventLoop["after"]): Progress {
   const layers = new Map<string, LayerEvent>();
   const told = new Set<string>();
   const block = new Block();
   let drawnMs = Number.NEGATIVE_INFINITY;
+  let timer: Timer | undefined;
   const draw = (): void => {
+    timer?.cancel();
+    timer = undefined;
     const window = getWindowSize(fd);
     const room = window === undefined || window.columns === 0 ? USUAL : window;
     const over = [...layers.values()].filter((layer) => isOver(layer) && !told.has(layer.digest));
@@ -90,7 +97,9 @@ export function barProgress(fd: number): Progress {
           layers.set(digest, { kind: "layer", digest, state: "waiting", doneBytes: 0, sizeBytes: 0 });
         }
       } else layers.set(event.digest, event);
-      if (monotonicMs() - drawnMs >= DRAW_EVERY_MS) draw();
+      const waitMs = drawnMs + DRAW_EVERY_MS - monotonicMs();
+      if (waitMs <= 0) draw();
+      else timer ??= later(waitMs, draw);
     },
     end: () => {
       if (layers.size > 0) draw();

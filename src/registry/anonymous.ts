@@ -89,7 +89,7 @@ export class AnonymousRegistry {
         url = location.startsWith("/") ? `${scheme}://${host}${location}` : location;
       }
     } catch (error) {
-      const isPlain = error instanceof TransportError && (error.trouble === "tls" || error.trouble === "cut");
+      const isPlain = error instanceof TransportError && (error.code === "EPROTO" || error.trouble === "cut");
       if (!isPlain || !isLocal(host) || this.#schemes.has(host)) throw error;
       this.#schemes.set(host, "http");
       return this.#get({ domain, path, tag: undefined, digest: undefined }, what, extra, progress);

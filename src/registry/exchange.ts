@@ -71,7 +71,7 @@ export type TransportTrouble =
 /** Thrown by a transport. `cut`, `timeout`, `connect` and `resolve` may be tried again. */
 export class TransportError extends Error {
   readonly trouble: TransportTrouble;
-  /** The name of the kernel's error, where it is about a sink: `ENOSPC`, `EPIPE`. */
+  /** The name of an error of the kernel: of a sink, `ENOSPC`, `EPIPE`; with `tls`, `EPROTO` if there is no TLS at all. */
   readonly code: string | undefined;
   /** Bytes that the pipe of the sink has had, in this exchange and before. */
   readonly pipedBytes: number;

@@ -13,9 +13,9 @@ export function bar(done: number, all: number, width: number): string {
   return `[${"=".repeat(filled)}${head}${" ".repeat(width - filled - head.length)}]`;
 }
 
-/** A line with a bar between its two texts, as wide as there is room in so many columns. */
+/** A line with a bar between its two texts, as wide as there is room in so many columns, of which the last stays free. */
 export function barLine(left: string, right: string, done: number, all: number, columns: number): string {
-  const room = columns - left.length - right.length - 5;
+  const room = columns - left.length - right.length - 6;
   if (room < LEAST_BAR) return `${left} ${right}`;
   return `${left} ${bar(done, all, Math.min(room, MOST_BAR))}  ${right}`;
 }

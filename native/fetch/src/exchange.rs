@@ -160,7 +160,8 @@ fn pour(
     let mut from = response.body_mut().as_reader();
     let mut buffer = vec![0; READ_BYTES];
     let mut pace = Pace::new(limits);
-    let mut told = Instant::now();
+    // The first piece is told at once.
+    let mut told: Option<Instant> = None;
     let mut untold = 0;
     loop {
         let started = Instant::now();
@@ -199,9 +200,9 @@ fn pour(
             }
         }
         untold += count as u64;
-        if told.elapsed() >= TELL_EVERY {
+        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
             channel.send(id, Answer::Progress(std::mem::take(&mut untold)));
-            told = Instant::now();
+            told = Some(Instant::now());
         }
     }
     if untold > 0 {

@@ -37,7 +37,7 @@ impl Kind {
 pub struct Trouble {
     pub kind: Kind,
     pub message: String,
-    /// The number of the system's error, where it is about a sink.
+    /// The number of the system's error, where it is about a sink; EPROTO of whom does not speak TLS.
     pub errno: Option<i32>,
     /// How many bytes the pipe has had in all.
     pub piped: u64,
@@ -185,7 +185,12 @@ pub fn tls_trouble(error: &rustls::Error, host: &str) -> Trouble {
             );
         }
         // The record header of what is no TLS is read as nonsense.
-        rustls::Error::InvalidMessage(_) => "it does not speak TLS".to_string(),
+        rustls::Error::InvalidMessage(_) => {
+            return Trouble {
+                errno: Some(libc::EPROTO),
+                ..Trouble::new(Kind::Tls, format!("{host} does not speak TLS"))
+            };
+        }
         rustls::Error::AlertReceived(alert) => format!("it refuses us with the alert {alert:?}"),
         other => other.to_string(),
     };
