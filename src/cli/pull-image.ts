@@ -7,7 +7,7 @@ import { type Pulled, pullImage } from "../image/pull.ts";
 import { familiarName, type Reference, storedName } from "../image/reference.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { Turns } from "../linux/turns.ts";
-import { AnonymousRegistry } from "../registry/anonymous.ts";
+import { Registry } from "../registry/client.ts";
 import { type Transport, TransportError } from "../registry/exchange.ts";
 import { openTransport } from "../registry/transport.ts";
 import { barProgress, NO_PROGRESS, type Progress, plainProgress } from "./pull-progress.ts";
@@ -26,7 +26,7 @@ function hintFor({ trouble }: TransportError): string | undefined {
     case "connect":
       return "is the registry up? behind a proxy, set HTTPS_PROXY";
     case "tls":
-      return "have its authority among those of the system, or list the registry as insecure in the configuration";
+      return "have its authority among those of the system, or name a file with it in SSL_CERT_FILE";
     case "timeout":
     case "cut":
       return "try it again: what has come so far is kept";
@@ -44,12 +44,12 @@ export function pullFailure(error: unknown, name: string): unknown {
 /** Does something with a registry, and gives up all that is under way when that ends. */
 async function withRegistry<T>(
   name: string,
-  use: (registry: AnonymousRegistry, turns: Turns, transport: Transport & Disposable) => Promise<T>,
+  use: (registry: Registry, turns: Turns, transport: Transport & Disposable) => Promise<T>,
 ): Promise<T> {
   using turns = new Turns();
   using transport = openTransport(turns);
   try {
-    return await use(new AnonymousRegistry(transport), turns, transport);
+    return await use(new Registry(transport), turns, transport);
   } catch (error) {
     throw pullFailure(error, name);
   }

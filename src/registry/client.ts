@@ -1,9 +1,13 @@
 /**
- * A registry that asks for no credentials (distribution-spec, "pull").
+ * The client of a registry: manifests, blobs and tags (distribution-spec, "pull").
  */
 import { Failure } from "../failure.ts";
-import { decode } from "../linux/door.ts";
+import { decode, environ } from "../linux/door.ts";
+import { authorize, type Way } from "./authorization.ts";
+import { parseChallenges } from "./challenge.ts";
+import { findCredentials } from "./credentials.ts";
 import { type Answer, type Exchange, type Sink, type Transport, TransportError } from "./exchange.ts";
+import { proxyFor } from "./proxy.ts";
 
 const MANIFEST_TYPES = [
   "application/vnd.oci.image.index.v1+json",
@@ -27,13 +31,22 @@ const isLocal = (host: string): boolean => /^(?:localhost|127\.[0-9.]+|\[::1\])(
 
 function failureOf(status: number, what: string): Failure {
   if (status === 404) return new Failure(`there is no ${what}`);
-  if (status === 401 || status === 403) return new Failure(`no access to ${what}`, { hint: "it may need a login" });
+  if (status === 401 || status === 403) {
+    return new Failure(`no access to ${what}`, {
+      hint: "does it exist? a private one needs 'docker login' or 'podman login', whose files are read (but no helpers asked)",
+    });
+  }
   if (status === 429) return new Failure(`the registry refuses ${what}: too many requests`, { hint: "try it later" });
   return new Failure(`the registry answers ${status} when asked for ${what}`);
 }
 
-export class AnonymousRegistry {
+/** `scheme://host[:port]` of a URL. */
+const originOf = (url: string): string => /^https?:\/\/[^/?#]+/.exec(url)?.[0] ?? "";
+
+export class Registry {
   readonly #transport: Transport;
+  /** Values of `Authorization`, by host and repository. */
+  readonly #granted = new Map<string, string>();
   readonly #schemes = new Map<string, "http" | "https">();
 
   constructor(transport: Transport) {
@@ -69,7 +82,28 @@ export class AnonymousRegistry {
     return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === "string") : [];
   }
 
-  /** Follows redirects; no header but those given is sent, so that nothing can leak. */
+  readonly #way: Way = (url) => {
+    const proxy = proxyFor(url, environ);
+    return { trust: { verify: true, authorities: [] }, ...(proxy === undefined ? {} : { proxy }) };
+  };
+
+  /** Answers a registry's refusal; whether there is something new to come with. */
+  async #authorize({ domain, path }: Named, header: string, isPlain: boolean): Promise<boolean> {
+    const key = `${hostOf(domain)}/${path}`;
+    const granted = await authorize(
+      this.#transport,
+      this.#way,
+      parseChallenges(header),
+      `repository:${path}:pull`,
+      findCredentials(domain, environ),
+      isPlain,
+    );
+    if (granted === undefined || granted === this.#granted.get(key)) return false;
+    this.#granted.set(key, granted);
+    return true;
+  }
+
+  /** Follows redirects. Where they lead to another host, nothing goes along that tells who asks. */
   async #get(
     { domain, path }: Named,
     what: string,
@@ -78,15 +112,25 @@ export class AnonymousRegistry {
   ): Promise<Answer> {
     const host = hostOf(domain);
     const scheme = this.#schemes.get(host) ?? "https";
-    const request = { method: "GET", trust: { verify: true, authorities: [] }, ...extra } as const;
+    const origin = `${scheme}://${host}`;
     try {
-      let url = `${scheme}://${host}/v2/${path}/${what}`;
-      for (let redirects = 0; redirects <= REDIRECT_LIMIT; redirects++) {
-        const answer = await this.#transport({ ...request, url }, progress);
+      let url = `${origin}/v2/${path}/${what}`;
+      let isAuthorized = false;
+      for (let redirects = 0; redirects <= REDIRECT_LIMIT; ) {
+        const granted = originOf(url) === origin ? this.#granted.get(`${host}/${path}`) : undefined;
+        const headers = [...extra.headers, ...(granted === undefined ? [] : [["authorization", granted] as const])];
+        const answer = await this.#transport({ method: "GET", url, ...extra, ...this.#way(url), headers }, progress);
         this.#schemes.set(host, scheme);
+        if (answer.status === 401 && !isAuthorized && originOf(url) === origin) {
+          isAuthorized = true;
+          const asked = answer.headers.get("www-authenticate") ?? "";
+          if (await this.#authorize({ domain, path, tag: undefined, digest: undefined }, asked, scheme === "http"))
+            continue;
+        }
         const location = answer.headers.get("location");
         if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
-        url = location.startsWith("/") ? `${scheme}://${host}${location}` : location;
+        url = location.startsWith("/") ? `${origin}${location}` : location;
+        redirects++;
       }
     } catch (error) {
       const isPlain = error instanceof TransportError && (error.code === "EPROTO" || error.trouble === "cut");
