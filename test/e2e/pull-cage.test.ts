@@ -35,7 +35,7 @@ storeTest(
       while (held === undefined) await new Promise((resolve) => setImmediate(resolve));
       const pid = childrenOf(pull.pid).find((child) => commandOf(child) === COMMAND.slice(0, 15)) ?? 0;
       const status = readFileSync(`/proc/${pid}/status`, "utf8");
-      const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1];
+      const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1];
       for (const name of ["Uid", "Gid"]) assert.deepEqual(field(name)?.split("\t"), [USER, USER, USER, USER]);
       assert.equal(field("Groups")?.trim(), "");
       for (const name of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
