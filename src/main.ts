@@ -1,12 +1,16 @@
 /**
- * The first module: which face is called, by the name that the executable is called by. Nothing else is loaded here.
+ * The first module: which face is called, by the name that the executable is called by. The host calls `main` when the
+ * process starts; all modules have been evaluated at build time then (native/src/snapshot.rs).
  */
-import { args } from "./linux/door.ts";
+import { args, enterProcess } from "./linux/door.ts";
 
 const RUNTIME_NAME = "mycontainer-runtime";
 
-const name = args[0] ?? "";
-const { main } = name.slice(name.lastIndexOf("/") + 1).startsWith(RUNTIME_NAME)
-  ? await import("./oci/main.ts")
-  : await import("./cli/main.ts");
-await main();
+export async function main(): Promise<void> {
+  enterProcess();
+  const name = args[0] ?? "";
+  const face = name.slice(name.lastIndexOf("/") + 1).startsWith(RUNTIME_NAME)
+    ? await import("./oci/main.ts")
+    : await import("./cli/main.ts");
+  await face.main();
+}

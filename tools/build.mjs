@@ -1,4 +1,4 @@
-// Builds dist/mycontainer: TypeScript -> bundle (esbuild) -> QuickJS bytecode -> the static executable that embeds it.
+// Builds dist/mycontainer: TypeScript -> bundle (esbuild) -> QuickJS bytecode -> the heap of the evaluated program, in the static executable.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -52,19 +52,16 @@ for (const [face, commands] of Object.entries(SEALED_COMMANDS)) {
   writeFileSync(join(bundle, `sealed-${face}`), commands.join("\n"));
 }
 
+step("building the executables");
+cargo(["--workspace"]);
+
 step("compiling to bytecode");
-const workspaceBinaries = ["--bin", "mycontainer-compile"];
-cargo(workspaceBinaries);
 const archive = join(dist, "modules.bin");
 execFileSync(
   join(target, "release/mycontainer-compile"),
   [archive, ...readdirSync(bundle).map((name) => join(bundle, name))],
   { stdio: "inherit" },
 );
-
-step("building the executable");
-cargo(["--features", "embedded", "--bin", "mycontainer"], { MYCONTAINER_MODULES: archive });
-cargo(["--package", "mycontainer-codec"]);
 
 step("making the built-in image");
 const busybox = join(dist, "busybox.tar");
@@ -73,12 +70,12 @@ renameSync(`${busybox}.new`, busybox);
 
 // The executable comes last and by a rename: who sees it can use it, also while it is built anew.
 for (const [name, make] of [
-  [
-    "mycontainer-codec",
-    (path) => execFileSync("install", ["-m", "755", join(target, "release/mycontainer-codec"), path]),
-  ],
+  ...["mycontainer-codec", "mycontainer-fetch"].map((name) => [
+    name,
+    (path) => execFileSync("install", ["-m", "755", join(target, "release", name), path]),
+  ]),
   ["mycontainer-runtime", (path) => symlinkSync("mycontainer", path)],
-  ["mycontainer", (path) => execFileSync("install", ["-m", "755", join(target, "release/mycontainer"), path])],
+  ["mycontainer", (path) => execFileSync(join(target, "release/mycontainer"), [archive, path], { stdio: "inherit" })],
 ]) {
   const path = join(dist, name);
   rmSync(`${path}.new`, { force: true });

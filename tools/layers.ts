@@ -14,13 +14,15 @@ const LAYERS: Record<string, number> = {
   isolation: 2,
   cgroup: 2,
   network: 2,
-  image: 2,
-  plan: 3,
-  container: 4,
-  term: 4,
-  cli: 5,
-  oci: 5,
-  "main.ts": 6,
+  registry: 2,
+  image: 3,
+  plan: 4,
+  container: 5,
+  term: 5,
+  build: 6,
+  cli: 7,
+  oci: 7,
+  "main.ts": 8,
 };
 /** Folders that import from nothing in src but what is listed. */
 const ONLY_FROM: Record<string, string[]> = {

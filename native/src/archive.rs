@@ -1,4 +1,4 @@
-//! The archive of bytecode modules inside the executable: `count`, then for each module
+//! The archive of bytecode modules that the snapshot is made from: `count`, then for each module
 //! `name length, data length` (u32, little endian), the name and the data.
 
 pub struct Archive<'a>(&'a [u8]);
@@ -12,16 +12,21 @@ impl<'a> Archive<'a> {
         Self(bytes)
     }
 
-    pub fn find(&self, wanted: &str) -> Option<&'a [u8]> {
+    /// Name and data of each file.
+    pub fn files(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let bytes = self.0;
         let mut at = 4;
-        for _ in 0..read_u32(self.0) {
-            let name_end = at + 8 + read_u32(&self.0[at..]);
-            let data_end = name_end + read_u32(&self.0[at + 4..]);
-            if &self.0[at + 8..name_end] == wanted.as_bytes() {
-                return Some(&self.0[name_end..data_end]);
-            }
+        (0..read_u32(bytes)).map(move |_| {
+            let name_end = at + 8 + read_u32(&bytes[at..]);
+            let data_end = name_end + read_u32(&bytes[at + 4..]);
+            let name = core::str::from_utf8(&bytes[at + 8..name_end]).unwrap_or_default();
             at = data_end;
-        }
-        None
+            (name, &bytes[name_end..data_end])
+        })
+    }
+
+    pub fn find(&self, wanted: &str) -> Option<&'a [u8]> {
+        self.files()
+            .find_map(|(name, data)| (name == wanted).then_some(data))
     }
 }

@@ -7,6 +7,7 @@
 //! Bytes that are not UTF-8 survive the way into a string and back: byte 0x80..0xFF becomes the lone surrogate
 //! U+DC80..U+DCFF, as Python's "surrogateescape" does.
 
+use crate::arena;
 use core::ffi::{c_char, c_int};
 use core::{ptr, slice};
 use rquickjs_sys::*;
@@ -137,6 +138,9 @@ unsafe extern "C" fn syscall(
     values: *mut JSValue,
 ) -> JSValue {
     unsafe {
+        if !arena::is_closed() {
+            return throw(ctx, "the top level of a module makes no system calls");
+        }
         let values = slice::from_raw_parts(values, count as usize);
         if values.is_empty() || values.len() > MAX_ARGUMENTS + 1 {
             return throw(ctx, "syscall takes a number and up to six arguments");
@@ -276,12 +280,9 @@ unsafe fn new_list(ctx: *mut JSContext, mut strings: *const *const c_char) -> JS
     }
 }
 
-/// Makes the global `host`.
-pub unsafe fn install(ctx: *mut JSContext, argv: *const *const c_char) {
+/// Makes the global `host`, without what differs from process to process.
+pub unsafe fn install(ctx: *mut JSContext) -> JSValue {
     unsafe {
-        unsafe extern "C" {
-            static environ: *const *const c_char;
-        }
         let host = JS_NewObject(ctx);
         let functions: [(&core::ffi::CStr, JSCFunction, c_int); 4] = [
             (c"syscall", Some(syscall), 7),
@@ -300,6 +301,21 @@ pub unsafe fn install(ctx: *mut JSContext, argv: *const *const c_char) {
             );
             JS_SetPropertyStr(ctx, host, name.as_ptr(), value);
         }
+        let arch = new_string(ctx, std::env::consts::ARCH.as_bytes());
+        JS_SetPropertyStr(ctx, host, c"arch".as_ptr(), arch);
+        let global = JS_GetGlobalObject(ctx);
+        JS_SetPropertyStr(ctx, global, c"host".as_ptr(), JS_DupValue(ctx, host));
+        JS_FreeValue(ctx, global);
+        host
+    }
+}
+
+/// Gives `host` the process's arguments and environment.
+pub unsafe fn tell_process(ctx: *mut JSContext, host: JSValue, argv: *const *const c_char) {
+    unsafe {
+        unsafe extern "C" {
+            static environ: *const *const c_char;
+        }
         JS_SetPropertyStr(ctx, host, c"args".as_ptr(), new_list(ctx, argv));
         let none: *const c_char = ptr::null();
         let environment = if environ.is_null() {
@@ -308,10 +324,5 @@ pub unsafe fn install(ctx: *mut JSContext, argv: *const *const c_char) {
             environ
         };
         JS_SetPropertyStr(ctx, host, c"environ".as_ptr(), new_list(ctx, environment));
-        let arch = new_string(ctx, std::env::consts::ARCH.as_bytes());
-        JS_SetPropertyStr(ctx, host, c"arch".as_ptr(), arch);
-        let global = JS_GetGlobalObject(ctx);
-        JS_SetPropertyStr(ctx, global, c"host".as_ptr(), host);
-        JS_FreeValue(ctx, global);
     }
 }

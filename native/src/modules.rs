@@ -1,11 +1,10 @@
-//! Modules: bytecode from the archive, by name, when they are first imported.
+//! Modules: bytecode from the archive, by name, while the snapshot is made.
 
 use crate::archive::Archive;
 use core::ffi::{CStr, c_char, c_void};
 use core::ptr;
 use rquickjs_sys::*;
-
-pub static ARCHIVE: Archive<'static> = Archive::new(include_bytes!(env!("MYCONTAINER_MODULES")));
+use std::ffi::CString;
 
 /// Imports name modules as `./name.js`; the archive has them as `name.js`.
 unsafe extern "C" fn normalize(
@@ -21,19 +20,31 @@ unsafe extern "C" fn normalize(
     }
 }
 
-unsafe extern "C" fn load(
+/// The loader of a program that runs: every module that there is has been loaded.
+unsafe extern "C" fn refuse(
     ctx: *mut JSContext,
     name: *const c_char,
     _opaque: *mut c_void,
 ) -> *mut JSModuleDef {
     unsafe {
+        JS_ThrowReferenceError(ctx, c"no module '%s' in this executable".as_ptr(), name);
+        ptr::null_mut()
+    }
+}
+
+unsafe extern "C" fn load(
+    ctx: *mut JSContext,
+    name: *const c_char,
+    opaque: *mut c_void,
+) -> *mut JSModuleDef {
+    unsafe {
+        let archive = &*opaque.cast::<Archive>();
         let bytecode = CStr::from_ptr(name)
             .to_str()
             .ok()
-            .and_then(|name| ARCHIVE.find(name));
+            .and_then(|name| archive.find(name));
         let Some(bytecode) = bytecode else {
-            JS_ThrowReferenceError(ctx, c"no module '%s' in this executable".as_ptr(), name);
-            return ptr::null_mut();
+            return refuse(ctx, name, opaque);
         };
         let module = JS_ReadObject(
             ctx,
@@ -50,24 +61,44 @@ unsafe extern "C" fn load(
     }
 }
 
-pub unsafe fn install(runtime: *mut JSRuntime) {
-    unsafe { JS_SetModuleLoaderFunc(runtime, Some(normalize), Some(load), ptr::null_mut()) }
+/// Has the engine load modules from the archive.
+pub unsafe fn install(runtime: *mut JSRuntime, archive: &Archive) {
+    unsafe {
+        let opaque = ptr::from_ref(archive).cast_mut().cast();
+        JS_SetModuleLoaderFunc(runtime, Some(normalize), Some(load), opaque);
+    }
 }
 
-/// Evaluates a module of the archive and all that it awaits; the promise of its end.
-pub unsafe fn run(ctx: *mut JSContext, name: &CStr) -> JSValue {
+/// Has the engine load no more modules.
+pub unsafe fn uninstall(runtime: *mut JSRuntime) {
+    unsafe { JS_SetModuleLoaderFunc(runtime, Some(normalize), Some(refuse), ptr::null_mut()) }
+}
+
+/// Runs what waits to be run, until nothing does.
+pub unsafe fn run_jobs(runtime: *mut JSRuntime) {
+    let mut ctx = ptr::null_mut();
+    unsafe { while JS_ExecutePendingJob(runtime, &mut ctx) > 0 {} }
+}
+
+/// Loads and evaluates a module of the archive and what it imports: its exports, or the exception.
+pub unsafe fn evaluate(ctx: *mut JSContext, name: &str) -> Result<JSValue, JSValue> {
     unsafe {
-        let definition = load(ctx, name.as_ptr(), ptr::null_mut());
-        if definition.is_null() {
-            return JS_EXCEPTION;
+        let name = CString::new(name).unwrap_or_default();
+        let promise = JS_LoadModule(ctx, c"".as_ptr(), name.as_ptr());
+        if JS_IsException(promise) {
+            return Err(JS_GetException(ctx));
         }
-        let module = JS_MKPTR(JS_TAG_MODULE, definition.cast());
-        if JS_ResolveModule(ctx, module) != 0 {
-            return JS_EXCEPTION;
+        run_jobs(JS_GetRuntime(ctx));
+        let result = JS_PromiseResult(ctx, promise);
+        let state = JS_PromiseState(ctx, promise);
+        JS_FreeValue(ctx, promise);
+        if state == JSPromiseStateEnum_JS_PROMISE_FULFILLED {
+            return Ok(result);
         }
-        let promise = JS_EvalFunction(ctx, module);
-        let mut job_context = ptr::null_mut();
-        while JS_ExecutePendingJob(JS_GetRuntime(ctx), &mut job_context) > 0 {}
-        promise
+        if state == JSPromiseStateEnum_JS_PROMISE_REJECTED {
+            return Err(result);
+        }
+        JS_ThrowTypeError(ctx, c"its top level waits for something".as_ptr());
+        Err(JS_GetException(ctx))
     }
 }

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   rm: { help: "Remove containers", load: () => import("./rm.ts") },
   wait: { help: "Wait for containers to end, and print their exit codes", load: () => import("./wait.ts") },
   inspect: { help: "Show all about containers and images, as JSON", load: () => import("./inspect.ts") },
+  pull: { help: "Download images from a registry", load: () => import("./pull.ts") },
   images: { help: "List images", load: () => import("./images.ts") },
   import: { help: "Make an image from an archive of a root file system", load: () => import("./import.ts") },
   load: { help: "Load images from an archive", load: () => import("./load.ts") },

@@ -18,6 +18,8 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
     init: ["", "Run an init that passes signals on and reaps processes"],
     interactive: ["", "Pass standard input on"],
     tty: ["", "Give it a terminal"],
+    platform: ["OS/ARCH", "If the image is pulled: which of those under its name"],
+    pull: ["always|missing|never", "When the image is pulled from its registry (missing)"],
     quiet: ["", "Print no progress"],
     cidfile: ["FILE", "Write the container's id to a file"],
     label: ["NAME=VALUE", "Set a label"],

@@ -22,7 +22,7 @@ import { readFlagFile } from "./flag-file.ts";
 import { COLOURED, PLAIN, progressLines } from "./progress.ts";
 import { requireRoot } from "./root.ts";
 import { RUN_ALIASES, RUN_FLAGS } from "./run-flags.ts";
-import { runOptionsOf } from "./run-options.ts";
+import { type RunFlags, runOptionsOf } from "./run-options.ts";
 
 const STDERR = 2;
 const FIRST_OTHER_FD = 3;
@@ -50,13 +50,22 @@ export async function run(argv: readonly string[]): Promise<number> {
     const { startTrace } = await import("../linux/trace.ts");
     startTrace(STDERR);
   }
-  if (!options.rootfs) await prepareStore(root.images, options.image);
+  if (!options.rootfs) await provideImage(root.images, options.image, flags);
   const emit = emitter(flags.quiet === true || options.detach);
   const filter = await filterOf(seccomp, capabilitiesOf(options));
   const request = { root, options, defaults, seccomp, filter, emit, startMs };
   if (!options.detach) return runForeground(request);
   line(runDetached(request));
   return 0;
+}
+
+/** Has the image in the store, if need be from its registry. That costs nothing where it is there already. */
+async function provideImage(images: string, image: string, flags: RunFlags): Promise<void> {
+  const policy = flags.pull ?? "missing";
+  const isHere = await prepareStore(images, image);
+  if (policy === "never" || (policy === "missing" && isHere)) return;
+  const { pullToRun } = await import("./pull-to-run.ts");
+  await pullToRun(images, image, { policy, platform: flags.platform, isQuiet: flags.quiet === true });
 }
 
 /** Prints events as they come; with `quiet` only warnings. */

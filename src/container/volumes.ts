@@ -20,6 +20,7 @@ import {
 } from "../linux/hostpath.ts";
 import { openEntry, openInRootIfThere } from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
+import { randomHex } from "./id.ts";
 import type { StateRoot } from "./paths.ts";
 
 const O_PATH = 0o10000000;
@@ -53,7 +54,7 @@ export function removeOwnVolumes(root: StateRoot, id: string): void {
 export function ensureVolume(root: StateRoot, name: string, imageRootFd: number, target: string): string {
   const path = volumePath(root, name);
   if (exists(path)) return path;
-  const fresh = `${path}.${Math.floor(Math.random() * 2 ** 32).toString(16)}.new`;
+  const fresh = `${path}.${randomHex()}.new`;
   makeDirectories(fresh, 0o755);
   using destination = openHost(fresh, O_RDONLY | O_DIRECTORY);
   using source = openInRootIfThere(imageRootFd, target, O_RDONLY | O_DIRECTORY);

@@ -4,8 +4,8 @@
  */
 import { Failure } from "../failure.ts";
 import { statusOf } from "../linux/hostpath.ts";
+import { besideExecutable } from "../linux/program.ts";
 import { importArchive } from "./import.ts";
-import { besideExecutable } from "./program.ts";
 import { BUILT_IN } from "./reference.ts";
 
 const CONFIG = {

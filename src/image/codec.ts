@@ -2,11 +2,14 @@
  * The codec (native/codec), the program that reads archives: what it is asked, and what it answers.
  */
 import { Failure } from "../failure.ts";
+import { STATUS_NO_CAGE } from "../linux/cage.ts";
 import { isErrno, KernelError } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { openHost } from "../linux/hostpath.ts";
-import { type Caged, runCaged, STATUS_NO_CAGE } from "./confine.ts";
-import { besideExecutable } from "./program.ts";
+import { sendSignal } from "../linux/process.ts";
+import { besideExecutable } from "../linux/program.ts";
+import { SIG } from "../linux/signal.ts";
+import { type AtWork, type Caged, endOf, startOn } from "./confine.ts";
 import { hexOf } from "./reference.ts";
 
 /** More than any image has; each is far below what would hurt the host. */
@@ -66,11 +69,11 @@ export interface Expected {
   readonly sizeBytes?: number;
 }
 
-function ask(command: "unpack" | "split", options: readonly string[], directory: string, input: Handle): Caged {
+function start(command: "unpack" | "split", options: readonly string[], directory: string, input: Handle): AtWork {
   const path = besideExecutable("mycontainer-codec");
   try {
     using program = openHost(path, 0);
-    return runCaged(program, ["mycontainer-codec", command, ...options], directory, input);
+    return startOn(program, ["mycontainer-codec", command, ...options], directory, input);
   } catch (error) {
     if (!isErrno(error, "ENOENT") || error.about !== path) throw error;
     throw new Failure(`${path} is missing`, { hint: "it is built together with mycontainer: 'npm run build'" });
@@ -101,8 +104,18 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
   }
 }
 
-/** Unpacks a layer's archive into a directory, which must be empty. */
-export function unpackLayer(archive: Handle, directory: string, expected: Expected, about: string): UnpackedLayer {
+/** A layer that is being unpacked. Whoever started it reads its end, or gives it up with its scope. */
+export interface Unpacking extends Disposable {
+  /** Becomes readable when there is nothing left to do but to call `end`. */
+  readonly readyFd: number;
+  /** Waits for the end. Throws a Failure if the archive is damaged or not what was expected. */
+  readonly end: () => UnpackedLayer;
+  /** Has it end soon, and `end` throw. */
+  readonly stop: () => void;
+}
+
+/** Begins to unpack a layer's archive, as its bytes come, into a directory, which must be empty. */
+export function startUnpacking(archive: Handle, directory: string, expected: Expected, about: string): Unpacking {
   const options = [
     "--max-entries",
     `${LIMITS.entries}`,
@@ -115,7 +128,20 @@ export function unpackLayer(archive: Handle, directory: string, expected: Expect
   if (expected.sizeBytes !== undefined) options.push("--size", `${expected.sizeBytes}`);
   const wanted =
     expected.digest === undefined ? "the archive of a root file system is expected, as 'tar -c' makes it" : AGAIN;
-  return answerOf(ask("unpack", options, directory, archive), about, "archive", wanted) as UnpackedLayer;
+  const work = start("unpack", options, directory, archive);
+  return {
+    readyFd: work.answer.fd,
+    end: () => answerOf(endOf(work), about, "archive", wanted) as UnpackedLayer,
+    stop: () => {
+      sendSignal(work.child.pidfd.fd, SIG.KILL);
+    },
+    [Symbol.dispose]: () => work[Symbol.dispose](),
+  };
+}
+
+/** Unpacks a layer's archive into a directory, which must be empty. */
+export function unpackLayer(archive: Handle, directory: string, expected: Expected, about: string): UnpackedLayer {
+  return startUnpacking(archive, directory, expected, about).end();
 }
 
 /** Writes the files of an archive into a directory, under numbers for names. */
@@ -130,5 +156,10 @@ export function splitArchive(archive: Handle, directory: string, about: string):
   ];
   const wanted =
     "what 'docker save' or 'skopeo copy' write is expected; for a root file system, use 'mycontainer import'";
-  return answerOf(ask("split", options, directory, archive), about, "archive of images", wanted) as SplitArchive;
+  return answerOf(
+    endOf(start("split", options, directory, archive)),
+    about,
+    "archive of images",
+    wanted,
+  ) as SplitArchive;
 }

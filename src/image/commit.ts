@@ -26,6 +26,8 @@ export interface NewImage {
   readonly names: readonly string[];
   readonly configuration: Document;
   readonly manifest: Document;
+  /** Of the index that led to the manifest. */
+  readonly indexDigest?: string | undefined;
   readonly createdMs: number;
   readonly config: ImageConfig;
   /** The lowest first. */
@@ -95,6 +97,7 @@ function recordsOf(image: NewImage, layers: readonly LayerRecord[]): ImageRecord
     version: 1,
     id: image.configuration.digest,
     digest: image.manifest.digest,
+    ...(image.indexDigest === undefined ? {} : { indexDigest: image.indexDigest }),
     manifestSizeBytes: utf8(image.manifest.text).length,
     manifestType: image.manifest.mediaType,
     createdMs: image.createdMs,

@@ -3,6 +3,7 @@
  */
 import { listDirectory, readTextIfThere, removeFile, removeTree, replaceFile } from "../linux/hostpath.ts";
 import { indexOf, LAYOUT_TEXT } from "./index-file.ts";
+import { removePartials } from "./partial.ts";
 import { hexOf } from "./reference.ts";
 import { listRecords, storePaths } from "./store.ts";
 
@@ -22,4 +23,5 @@ export function settle(images: string): void {
   );
   for (const { name } of listDirectory(paths.layers)) if (!layers.has(name)) removeTree(`${paths.layers}/${name}`);
   for (const { name } of listDirectory(paths.blobs)) if (!blobs.has(name)) removeFile(`${paths.blobs}/${name}`);
+  removePartials(images);
 }

@@ -25,8 +25,14 @@ export interface LayerArchive {
   readonly diffId: string;
   /** What the user knows it by. */
   readonly about: string;
-  /** Where it has been unpacked already, complete. */
-  readonly ready?: { readonly path: string; readonly sizeBytes: number };
+  /** Where it has been unpacked already; complete, if there are no marks to be made. */
+  readonly ready?: { readonly path: string; readonly sizeBytes: number; readonly marks?: Marks };
+}
+
+/** What is left to be done for a layer when those below it are in place. */
+export interface Marks {
+  readonly opaque: readonly string[];
+  readonly implied: readonly string[];
 }
 
 /** What a layer is together with those below it (image-spec config.md#layer-chainid). */
@@ -61,6 +67,7 @@ export function placeLayers(
     }
     const lower = records.map((layer) => `${layers}/${layer.directory}`).reverse();
     const made = archive.ready ?? makeLayer(staging, archive, lower);
+    if (archive.ready?.marks !== undefined) completeLayer(made.path, lower, archive.ready.marks);
     // What lies there without a record was left by a command that was killed.
     if (exists(path)) rename(path, staging.newPath());
     rename(made.path, path);
@@ -79,24 +86,21 @@ function makeLayer(
   using input = openHost(archive.path, O_RDONLY);
   const { digest, sizeBytes } = archive;
   const done = unpackLayer(input, path, { digest, sizeBytes }, archive.about);
-  if (done.diffId !== archive.diffId) {
-    throw new Failure(
-      `${archive.about} is not what it should be: unpacked it is ${done.diffId}, not ${archive.diffId}`,
-      {
-        hint: "make or copy it again",
-      },
-    );
-  }
+  checkDiffId(done, archive);
   completeLayer(path, lower, done);
   return { path, sizeBytes: done.fileBytes };
 }
 
+/** Throws a Failure if an archive, unpacked, is not what the configuration of its image says. */
+export function checkDiffId(done: { readonly diffId: string }, archive: { diffId: string; about: string }): void {
+  if (done.diffId === archive.diffId) return;
+  throw new Failure(`${archive.about} is not what it should be: unpacked it is ${done.diffId}, not ${archive.diffId}`, {
+    hint: "make or copy it again",
+  });
+}
+
 /** Does what the codec may not, or cannot know: marks of overlayfs, and attributes of directories that come from below. */
-export function completeLayer(
-  path: string,
-  lower: readonly string[],
-  done: { readonly opaque: readonly string[]; readonly implied: readonly string[] },
-): void {
+export function completeLayer(path: string, lower: readonly string[], done: Marks): void {
   using stack = new DisposableStack();
   const root = stack.use(openHost(path, O_PATH | O_DIRECTORY));
   for (const directory of done.opaque) {

@@ -19,7 +19,7 @@ export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
-  readonly platform: { readonly os: string; readonly architecture: string } | undefined;
+  readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string } | undefined;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -32,6 +32,8 @@ export interface Manifest {
 export interface Configuration {
   readonly architecture: string;
   readonly os: string;
+  /** Of the architecture; "" if there is none. */
+  readonly variant: string;
   readonly createdMs: number;
   readonly config: ImageConfig;
   readonly diffIds: readonly string[];
@@ -104,10 +106,15 @@ function descriptorOf(value: unknown, about: string): Descriptor {
       ? {
           os: optionalText(platform["os"], "an operating system", about),
           architecture: optionalText(platform["architecture"], "an architecture", about),
+          ...variantIn(platform, about),
         }
       : undefined,
     annotations: textsByName(annotations, "annotations", about),
   };
+}
+
+function variantIn({ variant }: Document, about: string): { variant?: string } {
+  return variant === undefined || variant === "" ? {} : { variant: optionalText(variant, "a variant", about) };
 }
 
 /** Whether the document is what it was announced as, and nothing else at the same time. */
@@ -175,7 +182,7 @@ function imageConfigOf(value: unknown, about: string): ImageConfig {
 
 export function parseConfiguration(text: string, about: string): Configuration {
   const document = parseDocument(text, about);
-  const { rootfs, created, config, architecture, os } = document;
+  const { rootfs, created, config, architecture, os, variant } = document;
   if (!isObject(rootfs) || rootfs["type"] !== "layers") throw refuse(about, "its configuration names no layers");
   const diffIds = listOf(
     rootfs["diff_ids"] ?? [],
@@ -191,6 +198,7 @@ export function parseConfiguration(text: string, about: string): Configuration {
   return {
     architecture: optionalText(architecture, "architecture", about),
     os: optionalText(os, "os", about),
+    variant: optionalText(variant, "variant", about),
     createdMs: Number.isFinite(createdMs) ? createdMs : 0,
     config: imageConfigOf(config, about),
     diffIds,

@@ -92,6 +92,26 @@ export function fullName({ domain, path, tag }: Reference): string {
   return `${domain}/${path}${tag === undefined ? "" : `:${tag}`}`;
 }
 
+/** What an image is stored under that was asked for so: with the digest in the tag's place, if there was one. */
+export function storedName(reference: Reference): string {
+  if (reference.digest === undefined) return fullName(reference);
+  return `${fullName({ ...reference, tag: undefined })}@${reference.digest}`;
+}
+
+/** Where in a full name the tag or the digest begins, with its separator; -1 if there is neither. */
+function endOfRepository(full: string): number {
+  const at = full.indexOf("@");
+  if (at >= 0) return at;
+  const colon = full.lastIndexOf(":");
+  return colon > full.lastIndexOf("/") ? colon : -1;
+}
+
+/** A full name without tag and digest. */
+export function repositoryOf(full: string): string {
+  const end = endOfRepository(full);
+  return end < 0 ? full : full.slice(0, end);
+}
+
 /** As people write it: `docker.io/library/busybox:latest` -> `busybox:latest`. */
 export function familiarName(full: string): string {
   const rest = full.startsWith(`${DEFAULT_DOMAIN}/`) ? full.slice(DEFAULT_DOMAIN.length + 1) : full;
@@ -113,10 +133,9 @@ export function repositoryOf(full: string): string {
 /** Repository and tag of a full name, as `images` shows them. */
 export function repositoryAndTag(full: string): [repository: string, tag: string] {
   const familiar = familiarName(full);
-  const colon = familiar.lastIndexOf(":");
-  return colon > familiar.lastIndexOf("/")
-    ? [familiar.slice(0, colon), familiar.slice(colon + 1)]
-    : [familiar, "<none>"];
+  const end = endOfRepository(familiar);
+  if (end < 0) return [familiar, "<none>"];
+  return [familiar.slice(0, end), familiar.charAt(end) === "@" ? "<none>" : familiar.slice(end + 1)];
 }
 
 /** The last part of a path: `library/busybox` -> `busybox`. */

@@ -4,7 +4,16 @@
 import { Failure } from "../failure.ts";
 import { exists, listDirectory } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
-import { BUILT_IN, baseNameOf, familiarName, fullName, parseReference, type Reference } from "./reference.ts";
+import {
+  BUILT_IN,
+  baseNameOf,
+  familiarName,
+  fullName,
+  parseReference,
+  type Reference,
+  repositoryOf,
+  storedName,
+} from "./reference.ts";
 import { type ImageRecord, listRecords, readRecord, recordFile, storePaths } from "./store.ts";
 
 export interface ResolvedImage {
@@ -45,17 +54,20 @@ export function resolveImage(images: string, text: string): ResolvedImage {
 /**
  * What has to be done before an image is looked up: what a killed command has left is cleared away, and the built-in image
  * is put in the store if that is what is asked for and it is not there. Mostly that is a look at an empty directory.
+ * @returns whether the image is here now
  */
-export async function prepareStore(images: string, text: string): Promise<void> {
+export async function prepareStore(images: string, text: string): Promise<boolean> {
   if (listDirectory(storePaths(images).staging).length > 0) {
     const { reconcileStore } = await import("./staging.ts");
     reconcileStore(images);
   }
   const reference = referenceOf(text);
-  if (reference === undefined || fullName(reference) !== BUILT_IN) return;
-  if (exists(`${storePaths(images).references}/${recordFile({ name: BUILT_IN, id: "" })}`)) return;
+  const name = reference === undefined || reference.digest !== undefined ? undefined : fullName(reference);
+  if (name !== undefined && exists(`${storePaths(images).references}/${recordFile({ name, id: "" })}`)) return true;
+  if (name !== BUILT_IN) return findRecord(images, text) !== undefined;
   const { loadBuiltIn } = await import("./builtin.ts");
   loadBuiltIn(images);
+  return true;
 }
 
 function referenceOf(text: string): Reference | undefined {
@@ -78,9 +90,14 @@ export function findRecord(images: string, text: string): ImageRecord | undefine
   if (id !== undefined) return byId(images, text, id);
   if (reference === undefined) parseReference(text); // says what is wrong with it
   if (reference?.digest === undefined) return undefined;
-  const name = fullName({ ...reference, tag: undefined });
+  const stored = readRecord(images, storedName(reference));
+  if (stored !== undefined) return stored;
+  const repository = fullName({ ...reference, tag: undefined });
   return listRecords(images).find(
-    (record) => record.digest === reference.digest && record.name?.slice(0, record.name.lastIndexOf(":")) === name,
+    ({ name, digest, indexDigest }) =>
+      (digest === reference.digest || indexDigest === reference.digest) &&
+      name !== null &&
+      repositoryOf(name) === repository,
   );
 }
 
@@ -95,8 +112,6 @@ function byId(images: string, text: string, digits: string): ImageRecord | undef
 
 export function missingImage(text: string): Failure {
   return new Failure(`no image '${text}' here`, {
-    hint:
-      "'mycontainer images' lists what there is; pulling from registries is not possible yet: " +
-      "'mycontainer import' or 'mycontainer load' brings in an archive",
+    hint: `'mycontainer images' lists what there is; 'mycontainer pull ${text}' gets it from its registry`,
   });
 }

@@ -6,6 +6,7 @@
  *     references/<name>        one record a name: all that a start needs to know, in one small file
  *     layers/<16 digits>/      an unpacked layer; complete if it is there
  *     staging/<random>/        what is being made; its maker holds the lock of the directory
+ *     partial/<hex>            the beginning of a blob; whoever downloads it holds the lock of the file
  *     lock                     of writers; readers take none
  */
 import { Failure } from "../failure.ts";
@@ -35,6 +36,8 @@ export interface ImageRecord {
   readonly id: string;
   /** The digest of its manifest. */
   readonly digest: string;
+  /** What the registry calls it, where that is another digest: of the index that has it for this platform. */
+  readonly indexDigest?: string;
   readonly manifestSizeBytes: number;
   readonly manifestType: string;
   /** Milliseconds since 1970; 0 if the image does not say. */
@@ -53,6 +56,7 @@ export const storePaths = (images: string) => ({
   references: `${images}/references`,
   layers: `${images}/layers`,
   staging: `${images}/staging`,
+  partial: `${images}/partial`,
   lock: `${images}/lock`,
   index: `${images}/index.json`,
   layout: `${images}/oci-layout`,

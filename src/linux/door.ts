@@ -59,7 +59,17 @@ export function setSyscall(replacement: Syscall): void {
   syscall = replacement;
 }
 
-export const { addressOf, encode, decode, args, environ, arch } = door;
+export const { addressOf, encode, decode, arch } = door;
+
+/** The process's arguments, the program's name first. Nothing at the top level of modules. */
+export let args: readonly string[] = [];
+/** The process's environment, as `NAME=value`. Nothing at the top level of modules. */
+export let environ: readonly string[] = [];
+
+/** Takes from the host what differs from process to process: modules are evaluated when the program is built. */
+export function enterProcess(): void {
+  ({ args, environ } = door);
+}
 
 /** A string's bytes as a view. */
 export function utf8(text: string): Uint8Array {

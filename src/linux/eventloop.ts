@@ -28,6 +28,7 @@ export interface Timer {
 export class EventLoop implements Disposable {
   readonly #epoll: Handle = callForHandle("epoll_create1", "", EPOLL_CLOEXEC);
   readonly #handlers = new Map<number, Ready>();
+  readonly #events = new Uint8Array(EVENT_BYTES * MAX_EVENTS);
   #timers: { at: number; run: () => void }[] = [];
   #stopped = false;
 
@@ -68,16 +69,19 @@ export class EventLoop implements Disposable {
   /** Handles events until `stop` is called (or nothing is left to wait for). */
   run(): void {
     this.#stopped = false;
-    const events = new Uint8Array(EVENT_BYTES * MAX_EVENTS);
+    while (!this.#stopped && (this.#handlers.size > 0 || this.#timers.length > 0)) this.turn();
+  }
+
+  /** Waits once, and handles what has happened. */
+  turn(): void {
+    const events = this.#events;
     const view = new DataView(events.buffer);
-    while (!this.#stopped && (this.#handlers.size > 0 || this.#timers.length > 0)) {
-      const count = attempt("epoll_pwait", this.#epoll.fd, events, MAX_EVENTS, this.#timeoutMs(), null, 8);
-      for (let index = 0; index < count && !this.#stopped; index++) {
-        const at = index * EVENT_BYTES;
-        this.#handlers.get(view.getInt32(at + DATA_AT, true))?.(view.getUint32(at, true));
-      }
-      if (!this.#stopped) this.#runTimers();
+    const count = attempt("epoll_pwait", this.#epoll.fd, events, MAX_EVENTS, this.#timeoutMs(), null, 8);
+    for (let index = 0; index < count && !this.#stopped; index++) {
+      const at = index * EVENT_BYTES;
+      this.#handlers.get(view.getInt32(at + DATA_AT, true))?.(view.getUint32(at, true));
     }
+    if (!this.#stopped) this.#runTimers();
   }
 
   #timeoutMs(): number {

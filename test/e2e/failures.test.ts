@@ -40,9 +40,9 @@ const CASES: Record<string, Expected> = {
     says: /unknown flag --memry.*--memory/,
   },
   "a missing image is told, with what there is and what can be done": {
-    args: ["run", "nosuch:1.0", "true"],
+    args: ["run", "--pull", "never", "nosuch:1.0", "true"],
     status: 125,
-    says: /no image 'nosuch:1.0'.*import/,
+    says: /no image 'nosuch:1.0'.*pull/,
   },
   "a command that is not in the image ends in 127": {
     args: ["run", "--quiet", "busybox", "nosuchcommand"],

@@ -1,8 +1,8 @@
 /**
  * What was built together with this executable and lies beside it.
  */
-import { environ } from "../linux/door.ts";
-import { readLink } from "../linux/hostpath.ts";
+import { environ } from "./door.ts";
+import { readLink } from "./hostpath.ts";
 
 /** Where native/src/seal.rs has noted the executable before it went on in a view of it that has no path. */
 const NOTED = "MYCONTAINER_EXECUTABLE=";

@@ -1,0 +1,131 @@
+/**
+ * A registry in the test's own process: it has the images that a test gives it, notes what is asked of it, and misbehaves
+ * where the test says so.
+ */
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { gzipSync } from "node:zlib";
+
+export const ARCHITECTURE = { x64: "amd64", arm64: "arm64" }[process.arch as "x64" | "arm64"];
+const TYPE = {
+  index: "application/vnd.oci.image.index.v1+json",
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  layer: "application/vnd.oci.image.layer.v1.tar+gzip",
+} as const;
+
+export const digestOf = (data: Buffer | string) => `sha256:${createHash("sha256").update(data).digest("hex")}`;
+
+export type Asked = { method: string; path: string; range: string | undefined };
+/** Answers in the registry's place; false leaves it to the registry. */
+export type Mischief = (request: IncomingMessage, response: ServerResponse, body: Buffer | undefined) => boolean;
+
+export type ScriptedRegistry = {
+  /** `127.0.0.1:PORT`. */
+  host: string;
+  asked: Asked[];
+  /** How often a blob was asked for. */
+  times: (digest: string) => number;
+  /** Puts in an image of these layers; its manifest's digest, and those of its layers. */
+  image: (name: string, layers: Buffer[], platform?: { os: string; architecture: string }) => Image;
+  /** Puts in an index of images that are there. */
+  index: (name: string, images: Image[]) => string;
+  misbehave: (mischief: Mischief) => void;
+  close: () => Promise<void>;
+};
+
+export type Image = {
+  digest: string;
+  size: number;
+  layers: string[];
+  platform: { os: string; architecture: string };
+};
+
+const descriptor = (mediaType: string, data: Buffer) => ({ mediaType, digest: digestOf(data), size: data.length });
+
+export async function openRegistry(tls?: { cert: string; key: string }): Promise<ScriptedRegistry> {
+  const blobs = new Map<string, Buffer>();
+  const manifests = new Map<string, { type: string; data: Buffer }>();
+  const asked: Asked[] = [];
+  const sockets = new Set<Socket>();
+  let mischief: Mischief = () => false;
+
+  const put = (data: Buffer | string): Buffer => {
+    const bytes = Buffer.from(data);
+    blobs.set(digestOf(bytes), bytes);
+    return bytes;
+  };
+  const name = (path: string, type: string, value: object): Buffer => {
+    const data = Buffer.from(JSON.stringify(value));
+    const [repository = "", tag = ""] = path.split(":");
+    for (const reference of [tag, digestOf(data)]) manifests.set(`${repository}:${reference}`, { type, data });
+    return data;
+  };
+
+  const send = (request: IncomingMessage, response: ServerResponse, type: string, data: Buffer): void => {
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    const range = from > 0 ? { "content-range": `bytes ${from}-${data.length - 1}/${data.length}` } : {};
+    response.writeHead(from > 0 ? 206 : 200, {
+      "content-type": type,
+      "content-length": data.length - from,
+      ...range,
+    });
+    response.end(request.method === "HEAD" ? undefined : data.subarray(from));
+  };
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const path = request.url ?? "";
+    asked.push({ method: request.method ?? "", path, range: request.headers.range });
+    const [, repository = "", kind, reference = ""] = /^\/v2\/(.+)\/(blobs|manifests)\/([^/]+)$/.exec(path) ?? [];
+    const blob = kind === "blobs" ? blobs.get(reference) : undefined;
+    if (mischief(request, response, blob)) return;
+    const manifest = kind === "manifests" ? manifests.get(`${repository}:${reference}`) : undefined;
+    const tags = /^\/v2\/(.+)\/tags\/list/.exec(path)?.[1];
+    if (blob !== undefined) send(request, response, "application/octet-stream", blob);
+    else if (manifest !== undefined) send(request, response, manifest.type, manifest.data);
+    else if (tags !== undefined) {
+      const all = [...manifests.keys()].filter((key) => key.startsWith(`${tags}:`) && !key.includes("sha256:"));
+      const list = { name: tags, tags: all.map((key) => key.slice(tags.length + 1)) };
+      send(request, response, "application/json", Buffer.from(JSON.stringify(list)));
+    } else if (path === "/v2/") send(request, response, "application/json", Buffer.from("{}"));
+    else response.writeHead(404, { "content-type": "application/json" }).end('{"errors":[{"code":"NAME_UNKNOWN"}]}');
+  };
+  const server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer);
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    times: (digest) => asked.filter(({ path }) => path.endsWith(`/blobs/${digest}`)).length,
+    image(path, layers, platform = { os: "linux", architecture: ARCHITECTURE }) {
+      const packed = layers.map((layer) => put(gzipSync(layer, { level: 1 })));
+      const rootfs = { type: "layers", diff_ids: layers.map(digestOf) };
+      const config = put(JSON.stringify({ ...platform, config: { Cmd: ["sh"] }, rootfs }));
+      const data = name(path, TYPE.manifest, {
+        schemaVersion: 2,
+        mediaType: TYPE.manifest,
+        config: descriptor(TYPE.config, config),
+        layers: packed.map((layer) => descriptor(TYPE.layer, layer)),
+      });
+      return { digest: digestOf(data), size: data.length, layers: packed.map(digestOf), platform };
+    },
+    index(path, images) {
+      const list = images.map(({ digest, size, platform }) => ({ mediaType: TYPE.manifest, digest, size, platform }));
+      return digestOf(name(path, TYPE.index, { schemaVersion: 2, mediaType: TYPE.index, manifests: list }));
+    },
+    misbehave(next) {
+      mischief = next;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
