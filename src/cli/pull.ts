@@ -4,7 +4,14 @@
 import { stateRoot } from "../container/paths.ts";
 import { Failure } from "../failure.ts";
 import { parsePlatform } from "../image/platform.ts";
-import { familiarName, fullName, parseReference, type Reference, storedName } from "../image/reference.ts";
+import {
+  familiarName,
+  fullName,
+  hasTagOrDigest,
+  parseReference,
+  type Reference,
+  storedName,
+} from "../image/reference.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
@@ -46,16 +53,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   return status;
 }
 
-/** Whether a name says which of the repository's images is meant. */
-function hasTag(name: string): boolean {
-  return name.includes("@") || name.lastIndexOf(":") > name.lastIndexOf("/");
-}
-
 async function pullOne(images: string, name: string, reference: Reference, options: PullOptions): Promise<void> {
   const stored = storedName(reference);
   const isTold = options.progressFd !== undefined;
   if (isTold) {
-    if (!hasTag(name)) line(`Using default tag: ${reference.tag}`);
+    if (!hasTagOrDigest(name)) line(`Using default tag: ${reference.tag}`);
     line(`${reference.digest === undefined ? reference.tag : stored}: Pulling from ${reference.path}`);
   }
   const { digest, isUnchanged } = await pullReference(images, reference, options);
@@ -68,7 +70,7 @@ async function pullOne(images: string, name: string, reference: Reference, optio
 }
 
 async function pullTags(images: string, name: string, reference: Reference, options: PullOptions): Promise<void> {
-  if (hasTag(name)) {
+  if (hasTagOrDigest(name)) {
     throw new Failure(`'${name}' names one image, and --all-tags asks for all`, {
       hint: "give the name without a tag",
     });

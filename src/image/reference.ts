@@ -106,6 +106,11 @@ function endOfRepository(full: string): number {
   return colon > full.lastIndexOf("/") ? colon : -1;
 }
 
+/** Whether a name, in full or as people write it, says which of a repository's images is meant. */
+export function hasTagOrDigest(name: string): boolean {
+  return endOfRepository(name) >= 0;
+}
+
 /** A full name without tag and digest. */
 export function repositoryOf(full: string): string {
   const end = endOfRepository(full);
@@ -118,16 +123,6 @@ export function familiarName(full: string): string {
   const short = rest.startsWith(`${OFFICIAL}/`) && rest !== full ? rest.slice(OFFICIAL.length + 1) : rest;
   // Without the domain, the first part must not look like one.
   return short !== full && short.includes("/") && isDomain(short.slice(0, short.indexOf("/"))) ? full : short;
-}
-
-/** Whether a name as people write it has a tag. */
-export function hasTag(text: string): boolean {
-  return text.lastIndexOf(":") > text.lastIndexOf("/");
-}
-
-/** A full name without its tag. */
-export function repositoryOf(full: string): string {
-  return hasTag(full) ? full.slice(0, full.lastIndexOf(":")) : full;
 }
 
 /** Repository and tag of a full name, as `images` shows them. */

@@ -12,7 +12,7 @@ import { DOCKER_MANIFEST } from "./docker-archive.ts";
 import { indexOf, LAYOUT_TEXT } from "./index-file.ts";
 import { DOCUMENT_LIMIT_BYTES, parseManifest } from "./manifest.ts";
 import { OCI_INDEX } from "./oci-archive.ts";
-import { familiarName, fullName, hasTag, hexOf, parseReference, repositoryOf } from "./reference.ts";
+import { familiarName, fullName, hasTagOrDigest, hexOf, parseReference, repositoryOf } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { type ImageRecord, listRecords, storePaths } from "./store.ts";
 
@@ -37,7 +37,7 @@ const blobPath = (images: string, digest: string): string => `${storePaths(image
 function recordsOf(images: string, text: string, all: readonly ImageRecord[]): SavedImage[] {
   const found = findRecord(images, text);
   const isName = found?.name != null && namedBy(text, found.name);
-  if (found !== undefined && (!isName || hasTag(text))) {
+  if (found !== undefined && (!isName || hasTagOrDigest(text))) {
     return [{ record: found, names: isName && found.name !== null ? [found.name] : [] }];
   }
   const repository = repositoryOf(fullName(parseReference(text)));
