@@ -4,7 +4,15 @@
 import { stateRoot } from "../container/paths.ts";
 import { Failure } from "../failure.ts";
 import { imageSizeBytes } from "../image/inspect.ts";
-import { fullName, hexOf, parseReference, repositoryAndTag } from "../image/reference.ts";
+import {
+  fullName,
+  hasTagOrDigest,
+  hexOf,
+  parseReference,
+  repositoryAndTag,
+  repositoryOf,
+  storedName,
+} from "../image/reference.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { type ImageRecord, listRecords } from "../image/store.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -76,10 +84,8 @@ function rowOf(record: ImageRecord, now: number, isWhole: boolean): Row {
 function matches({ name }: ImageRecord, wanted: string): boolean {
   const reference = parseReference(wanted);
   if (name === null) return false;
-  const hasTag = wanted.lastIndexOf(":") > wanted.lastIndexOf("/");
-  return hasTag
-    ? name === fullName(reference)
-    : name.slice(0, name.lastIndexOf(":")) === fullName({ ...reference, tag: undefined });
+  if (hasTagOrDigest(wanted)) return name === storedName(reference);
+  return repositoryOf(name) === fullName({ ...reference, tag: undefined });
 }
 
 function printTable(rows: readonly Row[], withDigests: boolean): void {
