@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   import: { help: "Make an image from an archive of a root file system", load: () => import("./import.ts") },
   load: { help: "Load images from an archive", load: () => import("./load.ts") },
   save: { help: "Write images to an archive", load: () => import("./save.ts") },
+  history: { help: "Show how an image was made", load: () => import("./history.ts") },
   tag: { help: "Give an image another name", load: () => import("./tag.ts") },
   rmi: { help: "Remove images", load: () => import("./rmi.ts") },
 };

@@ -1,0 +1,84 @@
+/**
+ * `mycontainer history`.
+ */
+import { stateRoot } from "../container/paths.ts";
+import { Failure } from "../failure.ts";
+import { type HistoryStep, imageHistory } from "../image/history.ts";
+import { hexOf } from "../image/reference.ts";
+import { reconcileStore } from "../image/staging.ts";
+import { wallClockMs } from "../linux/clock.ts";
+import { parseFlags, text, toggle } from "../term/flags.ts";
+import { formatAge, formatSize } from "../term/format.ts";
+import { isHelp, printHelp } from "../term/help.ts";
+import { line } from "../term/output.ts";
+import { tableLines } from "../term/table.ts";
+import { requireRoot } from "./root.ts";
+
+const FLAGS = {
+  format: text("", "table|json", "How they are shown"),
+  "no-trunc": toggle("", "Do not cut ids and instructions"),
+  quiet: toggle("q", "Show ids only"),
+} as const;
+
+const SHORT_ID = 12;
+const INSTRUCTION_WIDTH = 45;
+/** Steps but the last have no image of their own, as with docker since it keeps layers by content. */
+const MISSING = "<missing>";
+
+export function run(argv: readonly string[]): number {
+  if (isHelp(argv, FLAGS)) {
+    return printHelp("history", "[FLAGS] IMAGE", "Shows how an image was made, the last step first.", FLAGS);
+  }
+  const { flags, rest } = parseFlags("history", FLAGS, argv);
+  const [image, another] = rest;
+  if (image === undefined) throw new Failure("'history' needs an image", { hint: "as in: mycontainer history NAME" });
+  if (another !== undefined) throw new Failure(`'history' takes one image, and got '${another}' as well`);
+  if (flags.format !== undefined && flags.format !== "table" && flags.format !== "json") {
+    throw new Failure(`unknown format '${flags.format}'`, { hint: "use table or json" });
+  }
+  requireRoot();
+  const { images } = stateRoot();
+  reconcileStore(images);
+  const { id, steps } = imageHistory(images, image);
+  const isWhole = flags["no-trunc"] === true;
+  const now = wallClockMs();
+  const shownId = isWhole ? id : hexOf(id).slice(0, SHORT_ID);
+  const rows = [...steps].reverse().map((step, index) => rowOf(step, index === 0 ? shownId : MISSING, isWhole, now));
+  if (flags.quiet === true) for (const { ID } of rows) line(ID);
+  else if (flags.format === "json") for (const row of rows) line(JSON.stringify(row));
+  else printTable(rows);
+  return 0;
+}
+
+interface Row {
+  readonly ID: string;
+  readonly CreatedAt: string;
+  readonly CreatedSince: string;
+  readonly CreatedBy: string;
+  readonly Size: string;
+  readonly Comment: string;
+}
+
+/** Words of an image on one line, with nothing that a terminal would obey. */
+function plain(words: string): string {
+  return words.replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ").trim();
+}
+
+function rowOf(step: HistoryStep, id: string, isWhole: boolean, now: number): Row {
+  const { createdMs, sizeBytes } = step;
+  const by = plain(step.createdBy);
+  const isCut = !isWhole && by.length > INSTRUCTION_WIDTH;
+  return {
+    ID: id,
+    CreatedAt: createdMs === 0 ? "N/A" : new Date(createdMs).toISOString(),
+    CreatedSince: createdMs === 0 ? "N/A" : `${formatAge(now - createdMs)} ago`,
+    CreatedBy: isCut ? `${by.slice(0, INSTRUCTION_WIDTH - 1)}…` : by,
+    Size: formatSize(sizeBytes, 1000),
+    Comment: plain(step.comment),
+  };
+}
+
+function printTable(rows: readonly Row[]): void {
+  const cells = rows.map((row) => [row.ID, row.CreatedSince, row.CreatedBy, row.Size, row.Comment]);
+  for (const row of tableLines([["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], ...cells])) line(row);
+}
