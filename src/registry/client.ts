@@ -40,6 +40,8 @@ function failureOf(status: number, what: string): Failure {
   return new Failure(`the registry answers ${status} when asked for ${what}`);
 }
 
+type Repository = Pick<Named, "domain" | "path">;
+
 /** `scheme://host[:port]` of a URL. */
 const originOf = (url: string): string => /^https?:\/\/[^/?#]+/.exec(url)?.[0] ?? "";
 
@@ -87,45 +89,46 @@ export class Registry {
     return { trust: { verify: true, authorities: [] }, ...(proxy === undefined ? {} : { proxy }) };
   };
 
-  /** Answers a registry's refusal; whether there is something new to come with. */
-  async #authorize({ domain, path }: Named, header: string, isPlain: boolean): Promise<boolean> {
-    const key = `${hostOf(domain)}/${path}`;
-    const granted = await authorize(
+  /** What answers a registry's refusal, as the value of `Authorization`. */
+  #authorize({ domain, path }: Repository, { headers }: Answer, isPlain: boolean): Promise<string | undefined> {
+    return authorize(
       this.#transport,
       this.#way,
-      parseChallenges(header),
+      parseChallenges(headers.get("www-authenticate") ?? ""),
       `repository:${path}:pull`,
       findCredentials(domain, environ),
       isPlain,
     );
-    if (granted === undefined || granted === this.#granted.get(key)) return false;
-    this.#granted.set(key, granted);
-    return true;
   }
 
   /** Follows redirects. Where they lead to another host, nothing goes along that tells who asks. */
   async #get(
-    { domain, path }: Named,
+    repository: Repository,
     what: string,
     extra: Pick<Exchange, "headers"> & { readonly sink?: Sink },
     progress?: (bytes: number) => void,
   ): Promise<Answer> {
-    const host = hostOf(domain);
+    const host = hostOf(repository.domain);
+    const key = `${host}/${repository.path}`;
     const scheme = this.#schemes.get(host) ?? "https";
     const origin = `${scheme}://${host}`;
     try {
-      let url = `${origin}/v2/${path}/${what}`;
-      let isAuthorized = false;
+      let url = `${origin}/v2/${repository.path}/${what}`;
+      let wasRefused = false;
       for (let redirects = 0; redirects <= REDIRECT_LIMIT; ) {
-        const granted = originOf(url) === origin ? this.#granted.get(`${host}/${path}`) : undefined;
+        const isOwn = originOf(url) === origin;
+        const granted = isOwn ? this.#granted.get(key) : undefined;
         const headers = [...extra.headers, ...(granted === undefined ? [] : [["authorization", granted] as const])];
         const answer = await this.#transport({ method: "GET", url, ...extra, ...this.#way(url), headers }, progress);
         this.#schemes.set(host, scheme);
-        if (answer.status === 401 && !isAuthorized && originOf(url) === origin) {
-          isAuthorized = true;
-          const asked = answer.headers.get("www-authenticate") ?? "";
-          if (await this.#authorize({ domain, path, tag: undefined, digest: undefined }, asked, scheme === "http"))
+        if (answer.status === 401 && isOwn && !wasRefused) {
+          wasRefused = true;
+          const next = await this.#authorize(repository, answer, scheme === "http");
+          // Compared with what came with this exchange: another one may have been granted the same meanwhile.
+          if (next !== undefined && next !== granted) {
+            this.#granted.set(key, next);
             continue;
+          }
         }
         const location = answer.headers.get("location");
         if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
@@ -136,7 +139,7 @@ export class Registry {
       const isPlain = error instanceof TransportError && (error.code === "EPROTO" || error.trouble === "cut");
       if (!isPlain || !isLocal(host) || this.#schemes.has(host)) throw error;
       this.#schemes.set(host, "http");
-      return this.#get({ domain, path, tag: undefined, digest: undefined }, what, extra, progress);
+      return this.#get(repository, what, extra, progress);
     }
     throw new Failure(`${host} redirects again and again`);
   }

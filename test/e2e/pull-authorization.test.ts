@@ -64,6 +64,28 @@ authorizationTest("a token is fetched once, without a name where none is known",
   assert.deepEqual(asked, ["/token?service=here&scope=repository%3Ateam%2Fapp%3Apull"]);
 });
 
+authorizationTest("downloads that are refused at once all go on with the token that they get", async (scene) => {
+  const { store, registry } = scene;
+  const { layers } = registry.image(
+    "team/two:1",
+    ["one", "two"].map((name) => tar({ name, data: randomBytes(1000) })),
+  );
+  const refused: ServerResponse[] = [];
+  const challenge = `Bearer realm="http://${registry.host}/token"`;
+  registry.misbehave((request, response) => {
+    if (request.url?.startsWith("/token")) response.end(JSON.stringify({ token: TOKEN }));
+    else if (request.headers.authorization === undefined && layers.some((digest) => request.url?.endsWith(digest))) {
+      refused.push(response);
+      if (refused.length === layers.length)
+        for (const one of refused) one.writeHead(401, { "www-authenticate": challenge }).end("{}");
+    } else return false;
+    return true;
+  });
+  const { status, stderr } = await store.call(["pull", `${registry.host}/team/two:1`]);
+  assert.equal(status, 0, stderr);
+  assert.equal(refused.length, 2);
+});
+
 authorizationTest("a token is fetched with the name of a login", async ({ store, registry, name, login }) => {
   guardByToken(registry, ({ headers }) => headers.authorization === `Basic ${USER}`);
   const refused = await store.call(["pull", name]);
