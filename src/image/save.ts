@@ -132,7 +132,7 @@ function openBlob(images: string, digest: string, stack: DisposableStack): OpenF
 
 function damaged(reason: string): Failure {
   return new Failure(`the store of images is damaged: ${reason}`, {
-    hint: "'mycontainer system check' tells what else is; pull or load the image again",
+    hint: "pull or load the image again",
   });
 }
 
