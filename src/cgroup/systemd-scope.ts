@@ -2,7 +2,7 @@
  * Scopes: units of systemd's for processes that somebody else has made. org.freedesktop.systemd1(5).
  */
 import { Failure } from "../failure.ts";
-import { environ } from "../linux/door.ts";
+import { variable } from "../linux/environment.ts";
 import { CgroupInUse } from "./apply.ts";
 import { type Address, type Connection, connectFirst, type Method, RefusedCall } from "./dbus-connection.ts";
 import type { Property, SystemdPlace } from "./systemd.ts";
@@ -14,11 +14,6 @@ const NO_SUCH_UNIT = `${SYSTEMD}.NoSuchUnit`;
 
 function manager(member: string, signature: string): Method {
   return { destination: SYSTEMD, path: MANAGER_PATH, interface: `${SYSTEMD}.Manager`, member, signature };
-}
-
-function variable(name: string): string | undefined {
-  const prefix = `${name}=`;
-  return environ.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
 }
 
 /** Of the system's manager, or (`isUser`) of this user's own. */

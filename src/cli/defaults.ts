@@ -2,8 +2,8 @@
  * config.toml: what holds where nothing is asked. /etc/mycontainer/config.toml, then ~/.config/mycontainer/config.toml.
  */
 import { BUILT_IN_DEFAULTS, type Defaults } from "../container/options.ts";
-import { variable } from "../container/paths.ts";
 import { Failure } from "../failure.ts";
+import { variable } from "../linux/environment.ts";
 import { readTextIfThere } from "../linux/hostpath.ts";
 import { LONGEST_STOP_SECONDS, MOST_PROCESSES, parseCpus, parseMemory, parseSize, parseWhole } from "./values.ts";
 

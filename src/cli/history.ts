@@ -12,6 +12,7 @@ import { formatAge, formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
+import { wantsJson } from "./format-flag.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {
@@ -33,9 +34,7 @@ export function run(argv: readonly string[]): number {
   const [image, another] = rest;
   if (image === undefined) throw new Failure("'history' needs an image", { hint: "as in: mycontainer history NAME" });
   if (another !== undefined) throw new Failure(`'history' takes one image, and got '${another}' as well`);
-  if (flags.format !== undefined && flags.format !== "table" && flags.format !== "json") {
-    throw new Failure(`unknown format '${flags.format}'`, { hint: "use table or json" });
-  }
+  const asJson = wantsJson(flags.format);
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);
@@ -45,7 +44,7 @@ export function run(argv: readonly string[]): number {
   const shownId = isWhole ? id : hexOf(id).slice(0, SHORT_ID);
   const rows = [...steps].reverse().map((step, index) => rowOf(step, index === 0 ? shownId : MISSING, isWhole, now));
   if (flags.quiet === true) for (const { ID } of rows) line(ID);
-  else if (flags.format === "json") for (const row of rows) line(JSON.stringify(row));
+  else if (asJson) for (const row of rows) line(JSON.stringify(row));
   else printTable(rows);
   return 0;
 }

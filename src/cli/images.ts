@@ -21,6 +21,7 @@ import { formatAge, formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
+import { wantsJson } from "./format-flag.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {
@@ -39,9 +40,7 @@ export function run(argv: readonly string[]): number {
   const { flags, rest } = parseFlags("images", FLAGS, argv);
   const [wanted, another] = rest;
   if (another !== undefined) throw new Failure(`'images' takes one name, and got '${another}' as well`);
-  if (flags.format !== undefined && flags.format !== "table" && flags.format !== "json") {
-    throw new Failure(`unknown format '${flags.format}'`, { hint: "use table or json" });
-  }
+  const asJson = wantsJson(flags.format);
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);
@@ -51,7 +50,7 @@ export function run(argv: readonly string[]): number {
     .sort((one, other) => other.createdMs - one.createdMs);
   const rows = records.map((record) => rowOf(record, now, flags["no-trunc"] === true));
   if (flags.quiet === true) for (const id of new Set(rows.map(({ ID }) => ID))) line(id);
-  else if (flags.format === "json") for (const row of rows) line(JSON.stringify(row));
+  else if (asJson) for (const row of rows) line(JSON.stringify(row));
   else printTable(rows, flags.digests === true);
   return 0;
 }

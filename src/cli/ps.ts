@@ -11,6 +11,7 @@ import { formatAge } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
+import { wantsJson } from "./format-flag.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 
@@ -36,9 +37,8 @@ export function run(argv: readonly string[]): number {
     )
     .filter((state) => filters.every(({ matches }) => matches(state)));
   if (flags.quiet === true) for (const { id } of states) line(id);
-  else if (flags.format === "json") for (const state of states) line(JSON.stringify(state));
-  else if (flags.format === undefined || flags.format === "table") printTable(states, flags["no-trunc"] === true);
-  else throw new Failure(`unknown format '${flags.format}'`, { hint: "use table or json" });
+  else if (wantsJson(flags.format)) for (const state of states) line(JSON.stringify(state));
+  else printTable(states, flags["no-trunc"] === true);
   return 0;
 }
 

@@ -4,7 +4,6 @@
 import { type CgroupStats, readStats } from "../cgroup/stats.ts";
 import { stateRoot } from "../container/paths.ts";
 import { type ContainerState, findContainer } from "../container/state.ts";
-import { Failure } from "../failure.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { blockExactly, nextSignal, SIG, signalDescriptor } from "../linux/signal.ts";
@@ -16,6 +15,7 @@ import { formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line, print } from "../term/output.ts";
 import { tableLines } from "../term/table.ts";
+import { wantsJson } from "./format-flag.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 
@@ -49,9 +49,7 @@ interface Row {
 export function run(argv: readonly string[]): number {
   if (isHelp(argv, FLAGS)) return printHelp("stats", "[FLAGS] [CONTAINER...]", "Shows what containers use.", FLAGS);
   const { flags, rest } = parseFlags("stats", FLAGS, argv);
-  const format = flags.format ?? "table";
-  if (format !== "table" && format !== "json")
-    throw new Failure(`unknown format '${format}'`, { hint: "use table or json" });
+  const asJson = wantsJson(flags.format);
   requireRoot();
   const root = stateRoot();
   const wanted = rest.length === 0 ? undefined : new Set(rest.map((name) => findContainer(root, name)));
@@ -71,7 +69,7 @@ export function run(argv: readonly string[]): number {
     const rows = states.flatMap((state) => rowOf(state, before.get(state.id), now.get(state.id)));
     before = now;
     if (stream) print("\x1b[H\x1b[J");
-    printRows(rows, format);
+    printRows(rows, asJson);
     if (stream) loop.after(REFRESH_MS, show);
     else loop.stop();
   };
@@ -108,8 +106,8 @@ function rowOf(state: ContainerState, before: Sample | undefined, now: Sample | 
   ];
 }
 
-function printRows(rows: readonly Row[], format: string): void {
-  if (format === "json") {
+function printRows(rows: readonly Row[], asJson: boolean): void {
+  if (asJson) {
     for (const row of rows) line(JSON.stringify(row));
     return;
   }

@@ -3,7 +3,7 @@
  * what it is about to do, and answers. Source: criu.org/RPC, images/rpc.proto.
  */
 import { Failure } from "../failure.ts";
-import { environ } from "../linux/door.ts";
+import { variable } from "../linux/environment.ts";
 import { duplicate, type Handle, placeAt } from "../linux/fd.ts";
 import { statusOf } from "../linux/hostpath.ts";
 import { type Child, execve, exit, fork, waitFor } from "../linux/process.ts";
@@ -108,7 +108,7 @@ function notInstalled(): Failure {
 
 /** Where the host's PATH may have criu. What is found by way of the working directory is not the host's. */
 function candidates(): string[] {
-  const path = environ.find((variable) => variable.startsWith("PATH="))?.slice("PATH=".length) ?? STANDARD_PATH;
+  const path = variable("PATH") ?? STANDARD_PATH;
   return path.split(":").flatMap((directory) => (directory.startsWith("/") ? [`${directory}/criu`] : []));
 }
 

@@ -2,15 +2,9 @@
  * Where state lies. MYCONTAINER_ROOT names another place, for tests and for several engines side by side.
  */
 import { Failure } from "../failure.ts";
-import { environ } from "../linux/door.ts";
+import { variable } from "../linux/environment.ts";
 
 const DEFAULT_ROOT = "/var/lib/mycontainer";
-
-/** The value of an environment variable of ours. */
-export function variable(name: string): string | undefined {
-  const prefix = `${name}=`;
-  return environ.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
-}
 
 export interface StateRoot {
   /** All state: one directory a container, and those below. */

@@ -4,8 +4,9 @@
 import { Failure } from "../failure.ts";
 import { O_RDONLY, openHost } from "../linux/hostpath.ts";
 import { read } from "../linux/io.ts";
+import { isObject } from "../spec/json.ts";
 import { manifestFor, type NewImage } from "./commit.ts";
-import { isObject, LAYER_LIMIT, parseConfiguration, parseJson } from "./manifest.ts";
+import { LAYER_LIMIT, parseConfiguration, parseJson } from "./manifest.ts";
 import { layerType, MEDIA } from "./media.ts";
 import type { Members, StagedFile } from "./members.ts";
 import { manifestsIn, OCI_INDEX } from "./oci-archive.ts";

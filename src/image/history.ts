@@ -2,7 +2,8 @@
  * How an image came to be: `history` of its configuration (image-spec config.md), with what its layers take. Pure but for `imageHistory`.
  */
 import { readText } from "../linux/hostpath.ts";
-import { isObject, parseJson } from "./manifest.ts";
+import { isObject } from "../spec/json.ts";
+import { parseJson } from "./manifest.ts";
 import { hexOf } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { storePaths } from "./store.ts";

@@ -4,6 +4,7 @@
  */
 import { Failure } from "../failure.ts";
 import type { ImageConfig } from "../spec/image.ts";
+import { isObject } from "../spec/json.ts";
 import { isConfigType, isIndexType, isLayerType, isManifestType } from "./media.ts";
 import { isDigest } from "./reference.ts";
 
@@ -43,10 +44,6 @@ type Document = Readonly<Record<string, unknown>>;
 
 function refuse(about: string, reason: string): Failure {
   return new Failure(`${about} is damaged: ${reason}`, { hint: "make or copy it again" });
-}
-
-export function isObject(value: unknown): value is Document {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The JSON of a text, whatever it is. Throws a Failure if it is none. */

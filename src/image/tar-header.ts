@@ -3,6 +3,7 @@
  * the same bytes: no times, no owners.
  */
 import { utf8 } from "../linux/door.ts";
+import { concat } from "../linux/struct.ts";
 
 export const BLOCK_BYTES = 512;
 /** What ustar's field of eleven octal digits holds; larger sizes are told by a pax header. */
@@ -67,17 +68,7 @@ export function paxRecord(key: string, value: string): Uint8Array {
   const body = utf8(` ${key}=${value}\n`);
   let length = body.length + 1;
   while (`${length}`.length + body.length !== length) length = `${length}`.length + body.length;
-  return joined([utf8(`${length}`), body]);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concat(utf8(`${length}`), body);
 }
 
 /** The zeros that fill the last block of a file. */
@@ -92,12 +83,12 @@ export function entryHeader({ name, kind, sizeBytes }: TarEntry): Uint8Array {
   const isLarge = sizeBytes >= USTAR_SIZE_LIMIT_BYTES;
   const header = block(path, TYPE[kind], MODE[kind], isLarge ? 0 : sizeBytes);
   if (!isLong && !isLarge) return header;
-  const records = joined([
+  const records = concat(
     ...(isLong ? [paxRecord("path", name)] : []),
     ...(isLarge ? [paxRecord("size", `${sizeBytes}`)] : []),
-  ]);
+  );
   const extended = block(utf8(PAX_NAME), TYPE.pax, MODE.file, records.length);
-  return joined([extended, records, paddingAfter(records.length), header]);
+  return concat(extended, records, paddingAfter(records.length), header);
 }
 
 /** The end of an archive: two blocks of zeros. */

@@ -2,8 +2,8 @@
  * What comes before the command: `mycontainer-runtime --root DIR --log FILE create ...`.
  */
 
-import { variable } from "../container/paths.ts";
 import { Failure } from "../failure.ts";
+import { variable } from "../linux/environment.ts";
 import { geteuid } from "../linux/process.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 

@@ -2,8 +2,9 @@
  * Descriptors that the program is given from our caller: `--preserve-fds`, and sockets by the protocol of systemd's socket
  * activation, sd_listen_fds(3).
  */
-import { variable } from "../container/paths.ts";
+
 import { Failure } from "../failure.ts";
+import { variable } from "../linux/environment.ts";
 import { isInherited } from "../linux/fd.ts";
 import { getpid } from "../linux/process.ts";
 

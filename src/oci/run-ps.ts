@@ -2,7 +2,7 @@
  * Runs the host's ps(1).
  */
 import { Failure } from "../failure.ts";
-import { environ } from "../linux/door.ts";
+import { variable } from "../linux/environment.ts";
 import { placeAt } from "../linux/fd.ts";
 import { pipe, readAllText } from "../linux/io.ts";
 import { type Ending, execve, exit, fork, waitFor } from "../linux/process.ts";
@@ -41,7 +41,7 @@ function becomePs(args: readonly string[], to: number): never {
   try {
     placeAt(to, STDOUT);
     placeAt(to, STDERR);
-    const path = environ.find((variable) => variable.startsWith("PATH="))?.slice("PATH=".length) ?? STANDARD_PATH;
+    const path = variable("PATH") ?? STANDARD_PATH;
     // What is found by way of the working directory is not the host's.
     for (const directory of path.split(":")) if (directory.startsWith("/")) execve(`${directory}/ps`, ["ps", ...args]);
   } finally {

@@ -2,6 +2,7 @@
  * Whom to trust when nobody says: the list of the host, where it has one.
  */
 import { environ } from "../linux/door.ts";
+import { variableIn } from "../linux/environment.ts";
 import { attempt } from "../linux/error.ts";
 import { AT_FDCWD, Handle } from "../linux/fd.ts";
 import { O_CLOEXEC, O_RDONLY } from "../linux/hostpath.ts";
@@ -15,11 +16,11 @@ const BUNDLES = [
   "/etc/ssl/cert.pem",
 ] as const;
 /** As OpenSSL and Go have it. */
-const VARIABLE = "SSL_CERT_FILE=";
+const VARIABLE = "SSL_CERT_FILE";
 
 /** Candidates for the list, in the order in which they are tried. Pure. */
 export function bundlesFor(environment: readonly string[]): readonly string[] {
-  const named = environment.find((entry) => entry.startsWith(VARIABLE))?.slice(VARIABLE.length);
+  const named = variableIn(environment, VARIABLE);
   return named === undefined || named === "" ? BUNDLES : [named];
 }
 

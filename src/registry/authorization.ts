@@ -4,6 +4,7 @@
  */
 import { Failure } from "../failure.ts";
 import { decode } from "../linux/door.ts";
+import { isObject } from "../spec/json.ts";
 import type { Challenge } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Exchange, Transport } from "./exchange.ts";
@@ -59,9 +60,8 @@ export function parseToken(body: string): string | undefined {
   } catch {
     return undefined;
   }
-  if (typeof answer !== "object" || answer === null) return undefined;
-  const candidates = ["token" in answer && answer.token, "access_token" in answer && answer.access_token];
-  return candidates.find(
+  if (!isObject(answer)) return undefined;
+  return [answer["token"], answer["access_token"]].find(
     (token): token is string => typeof token === "string" && token.length <= TOKEN_LIMIT && HEADER_TEXT.test(token),
   );
 }

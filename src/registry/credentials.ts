@@ -2,8 +2,10 @@
  * Credentials that `docker login` or `podman login` have left in files: docker's config.json, containers-auth.json(5).
  */
 import { Failure } from "../failure.ts";
+import { variableIn } from "../linux/environment.ts";
 import { isErrno } from "../linux/error.ts";
 import { readText } from "../linux/hostpath.ts";
+import { isObject } from "../spec/json.ts";
 
 export interface Credentials {
   /** base64 of `user:password`, as `Authorization: Basic` takes it. */
@@ -16,19 +18,14 @@ const FILE_LIMIT_BYTES = 1024 * 1024;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const DOCKER_HUB = ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"] as const;
 
-function variable(environment: readonly string[], name: string): string | undefined {
-  const value = environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
-  return value === "" ? undefined : value;
-}
-
 /** The files in the order in which they are asked. Pure. */
 export function filesFor(environment: readonly string[]): readonly string[] {
-  const named = variable(environment, "REGISTRY_AUTH_FILE");
-  if (named !== undefined) return [named];
-  const runtime = variable(environment, "XDG_RUNTIME_DIR");
-  const home = variable(environment, "HOME") ?? "/root";
-  const docker = variable(environment, "DOCKER_CONFIG") ?? `${home}/.docker`;
-  return [...(runtime === undefined ? [] : [`${runtime}/containers/auth.json`]), `${docker}/config.json`];
+  const named = variableIn(environment, "REGISTRY_AUTH_FILE");
+  if (named) return [named];
+  const runtime = variableIn(environment, "XDG_RUNTIME_DIR");
+  const home = variableIn(environment, "HOME") || "/root";
+  const docker = variableIn(environment, "DOCKER_CONFIG") || `${home}/.docker`;
+  return [...(runtime ? [`${runtime}/containers/auth.json`] : []), `${docker}/config.json`];
 }
 
 /** Names under which a registry may stand in a file. */
@@ -37,8 +34,6 @@ function keysOf(domain: string): readonly string[] {
   return [domain, `https://${domain}`, `https://${domain}/`, `https://${domain}/v1/`, `https://${domain}/v2/`];
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 /**

@@ -1,16 +1,14 @@
 /**
  * Which proxy a URL is asked through, by the variables that curl, Go and others know. Pure.
  */
+import { variableIn } from "../linux/environment.ts";
 
 /** What of an absolute http or https URL matters here. */
 const URL_PARTS = /^(https?):\/\/(?:[^@/]*@)?(\[[0-9a-fA-F:.]+\]|[^:/?#]+)(?::(\d+))?/;
 
-function variable(environment: readonly string[], name: string): string {
-  for (const wanted of [`${name.toLowerCase()}=`, `${name}=`]) {
-    const value = environment.find((entry) => entry.startsWith(wanted))?.slice(wanted.length);
-    if (value !== undefined && value !== "") return value;
-  }
-  return "";
+/** The value of a variable in either case of letters; "" if neither has one. */
+function eitherCase(environment: readonly string[], name: string): string {
+  return variableIn(environment, name.toLowerCase()) || variableIn(environment, name) || "";
 }
 
 /** Whether a host and port are named by an item of NO_PROXY: `*`, a host, a domain (with or without a dot before it). */
@@ -27,10 +25,10 @@ export function proxyFor(url: string, environment: readonly string[]): string | 
   const [, scheme = "", rawHost = "", givenPort] = URL_PARTS.exec(url) ?? [];
   const host = rawHost.toLowerCase();
   if (host === "" || host === "localhost" || host === "[::1]" || /^127(?:\.\d+){3}$/.test(host)) return undefined;
-  const proxy = variable(environment, scheme === "https" ? "HTTPS_PROXY" : "HTTP_PROXY");
+  const proxy = eitherCase(environment, scheme === "https" ? "HTTPS_PROXY" : "HTTP_PROXY");
   if (proxy === "") return undefined;
   const port = givenPort ?? (scheme === "https" ? "443" : "80");
-  const excepted = variable(environment, "NO_PROXY").split(",");
+  const excepted = eitherCase(environment, "NO_PROXY").split(",");
   if (excepted.some((item) => isNamed(item.trim(), host, port))) return undefined;
   return proxy.includes("://") ? proxy : `http://${proxy}`;
 }

@@ -2,7 +2,9 @@
  * Holds JSON data against a shape. Errors are returned, not thrown, and get their path on the way up: where nothing is
  * wrong, no path is ever made.
  */
+
 import { Failure } from "../failure.ts";
+import { isObject } from "./json.ts";
 import { showPath, showValue } from "./json-path.ts";
 import type { Fields, Infer, Int64, ObjectShape, Shape } from "./shape.ts";
 
@@ -111,10 +113,6 @@ function listMisfit(item: Shape, value: unknown, tally: Tally): Misfit | undefin
 }
 
 const isText = (value: unknown): boolean => typeof value === "string";
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** The keys of an object, counted; `__proto__`, which JSON.parse makes an own property, is one like others. */
 function keysOf(value: object, tally: Tally): string[] {

@@ -48,3 +48,8 @@ export function stringifyExact(data: unknown, indent?: number): string {
   );
   return marked.replaceAll(new RegExp(`"${marker}(-?\\d+)"`, "g"), "$1");
 }
+
+/** Whether parsed JSON is an object, and no list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

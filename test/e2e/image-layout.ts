@@ -6,9 +6,9 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { type TarEntry, tar } from "./tar.ts";
 
-export const ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
+export const ARCHITECTURE = { x64: "amd64", arm64: "arm64" }[process.arch as "x64" | "arm64"];
 
-const TYPE = {
+export const TYPE = {
   index: "application/vnd.oci.image.index.v1+json",
   manifest: "application/vnd.oci.image.manifest.v1+json",
   config: "application/vnd.oci.image.config.v1+json",
@@ -30,7 +30,7 @@ export type MadeImage = {
 
 export const digestOf = (data: Buffer | string) => `sha256:${createHash("sha256").update(data).digest("hex")}`;
 
-const describe = (mediaType: string, data: Buffer | string) => ({
+export const describe = (mediaType: string, data: Buffer | string) => ({
   mediaType,
   digest: digestOf(data),
   size: Buffer.byteLength(data),

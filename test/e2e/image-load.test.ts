@@ -1,23 +1,14 @@
 /** Archives of images: as other tools write them, and as nobody should. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { ARCHITECTURE, describe, digestOf, TYPE } from "./image-layout.ts";
 import { contentsOf, type ImageStore, storeTest } from "./image-store.ts";
 import { type TarEntry, tar } from "./tar.ts";
 
-const ARCHITECTURE = { x64: "amd64", arm64: "arm64" }[process.arch as "x64" | "arm64"];
-const TYPE = {
-  index: "application/vnd.oci.image.index.v1+json",
-  manifest: "application/vnd.oci.image.manifest.v1+json",
-  config: "application/vnd.oci.image.config.v1+json",
-  layer: "application/vnd.oci.image.layer.v1.tar",
-} as const;
 const NAME = "docker.io/library/made:1";
-
-const digestOf = (data: Buffer | string) => `sha256:${createHash("sha256").update(data).digest("hex")}`;
 
 /** A tree as one stream of bytes: all that tar knows of files, in the order of their names. */
 function treeOf(command: string[]): string {
@@ -30,11 +21,6 @@ function treeOf(command: string[]): string {
 type Layout = { entries: TarEntry[]; descriptor: { mediaType: string; digest: string; size: number } };
 
 const blob = (data: Buffer | string): TarEntry => ({ name: `blobs/sha256/${digestOf(data).slice(7)}`, data });
-const describe = (mediaType: string, data: Buffer | string) => ({
-  mediaType,
-  digest: digestOf(data),
-  size: Buffer.byteLength(data),
-});
 
 /** The blobs of an image with these layers; `change` has the last word on the manifest. */
 function image(layers: Buffer[], change: (manifest: object) => object = (same) => same): Layout {

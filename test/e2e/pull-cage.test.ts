@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { MYCONTAINER, start } from "./harness.ts";
 import { contentsOf, storeTest } from "./image-store.ts";
 import { childrenOf, descriptorsOf } from "./kernel-tables.ts";
-import { digestOf, openRegistry } from "./scripted-registry.ts";
+import { holdHalf, openRegistry } from "./scripted-registry.ts";
 import { tar } from "./tar.ts";
 
 const COMMAND = "mycontainer-fetch";
@@ -21,18 +21,11 @@ storeTest(
     const registry = await openRegistry();
     try {
       const { layers } = registry.image("app:1", [tar({ name: "one", data: randomBytes(1_000_000) })]);
-      let held: (() => void) | undefined;
-      registry.misbehave((_, response, blob) => {
-        if (blob === undefined || digestOf(blob) !== layers[0]) return false;
-        response.writeHead(200, { "content-length": blob.length });
-        response.write(blob.subarray(0, 500_000));
-        held = () => response.end(blob.subarray(500_000));
-        return true;
-      });
+      const held = holdHalf(registry, layers[0]);
       const command = [MYCONTAINER, "pull", `${registry.host}/app:1`];
       const pull = start(store.directory, command, { env: { ...store.env, SECRET: "of the caller" } });
       await pull.sees("stdout", "Pulling fs layer");
-      while (held === undefined) await new Promise((resolve) => setImmediate(resolve));
+      await held.reached;
       const pid = childrenOf(pull.pid).find((child) => commandOf(child) === COMMAND.slice(0, 15)) ?? 0;
       const status = readFileSync(`/proc/${pid}/status`, "utf8");
       const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1];
@@ -56,7 +49,7 @@ storeTest(
       const kinds = descriptorsOf(pid).map((line) => line.replace(/\[.*/, ""));
       assert.deepEqual(kinds.slice(0, 3), ["0 -> socket:", "1 -> pipe:", "2 -> pipe:"]);
       for (const kind of kinds.slice(3)) assert.match(kind, /-> (socket:|pipe:|.*\/partial\/[0-9a-f]{64})$/);
-      held();
+      held.goOn();
       const { status: code, stderr } = await pull.ended;
       assert.equal(code, 0, stderr);
     } finally {

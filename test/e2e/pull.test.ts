@@ -5,8 +5,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MYCONTAINER, start, startOnTerminal } from "./harness.ts";
+import { digestOf } from "./image-layout.ts";
 import { contentsOf, type ImageStore, storeTest } from "./image-store.ts";
-import { digestOf, openRegistry, type ScriptedRegistry } from "./scripted-registry.ts";
+import { holdHalf, openRegistry, type ScriptedRegistry } from "./scripted-registry.ts";
 import { tar } from "./tar.ts";
 
 /** A layer that does not get smaller by compression. */
@@ -283,19 +284,12 @@ storeTest("certificates are checked, and what is wrong with one is told", async 
 
 pullTest("a terminal gets a bar for each layer", async (store, registry) => {
   const { layers } = registry.image("app:1", [layer("one", 2_000_000)]);
-  let goOn = (): void => undefined;
-  registry.misbehave((_, response, blob) => {
-    if (blob === undefined || digestOf(blob) !== layers[0]) return false;
-    response.writeHead(200, { "content-length": blob.length });
-    response.write(blob.subarray(0, 1_000_000));
-    goOn = () => response.end(blob.subarray(1_000_000));
-    return true;
-  });
+  const held = holdHalf(registry, layers[0]);
   const terminal = startOnTerminal(store.directory, [MYCONTAINER, "pull", `${registry.host}/app:1`], {
     env: store.env,
   });
   await terminal.sees("stdout", /Downloading \[=+> +\] {2}\d/);
-  goOn();
+  held.goOn();
   const { status, stdout } = await terminal.ended;
   assert.equal(status, 0, stdout);
   assert.match(stdout, /Pull complete/);

@@ -2,21 +2,11 @@
  * A registry in the test's own process: it has the images that a test gives it, notes what is asked of it, and misbehaves
  * where the test says so.
  */
-import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-
-export const ARCHITECTURE = { x64: "amd64", arm64: "arm64" }[process.arch as "x64" | "arm64"];
-const TYPE = {
-  index: "application/vnd.oci.image.index.v1+json",
-  manifest: "application/vnd.oci.image.manifest.v1+json",
-  config: "application/vnd.oci.image.config.v1+json",
-  layer: "application/vnd.oci.image.layer.v1.tar+gzip",
-} as const;
-
-export const digestOf = (data: Buffer | string) => `sha256:${createHash("sha256").update(data).digest("hex")}`;
+import { ARCHITECTURE, describe, digestOf, TYPE } from "./image-layout.ts";
 
 export type Asked = { method: string; path: string; range: string | undefined };
 /** Answers in the registry's place; false leaves it to the registry. */
@@ -42,8 +32,6 @@ export type Image = {
   layers: string[];
   platform: { os: string; architecture: string };
 };
-
-const descriptor = (mediaType: string, data: Buffer) => ({ mediaType, digest: digestOf(data), size: data.length });
 
 export async function openRegistry(tls?: { cert: string; key: string }): Promise<ScriptedRegistry> {
   const blobs = new Map<string, Buffer>();
@@ -110,8 +98,8 @@ export async function openRegistry(tls?: { cert: string; key: string }): Promise
       const data = name(path, TYPE.manifest, {
         schemaVersion: 2,
         mediaType: TYPE.manifest,
-        config: descriptor(TYPE.config, config),
-        layers: packed.map((layer) => descriptor(TYPE.layer, layer)),
+        config: describe(TYPE.config, config),
+        layers: packed.map((layer) => describe(`${TYPE.layer}+gzip`, layer)),
       });
       return { digest: digestOf(data), size: data.length, layers: packed.map(digestOf), platform };
     },
@@ -128,4 +116,26 @@ export async function openRegistry(tls?: { cert: string; key: string }): Promise
         for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+/** Has a registry send half of a blob, and the rest when `goOn` is called. */
+export function holdHalf(
+  registry: ScriptedRegistry,
+  digest: string | undefined,
+): { reached: Promise<void>; goOn: () => void } {
+  let reach = (): void => undefined;
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const held = { reached, goOn: (): void => undefined };
+  registry.misbehave((_, response, blob) => {
+    if (blob === undefined || digestOf(blob) !== digest) return false;
+    const half = Math.floor(blob.length / 2);
+    response.writeHead(200, { "content-length": blob.length });
+    response.write(blob.subarray(0, half));
+    held.goOn = () => response.end(blob.subarray(half));
+    reach();
+    return true;
+  });
+  return held;
 }
