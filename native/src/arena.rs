@@ -6,7 +6,7 @@
 use core::ffi::c_void;
 use core::mem::size_of;
 use core::ptr;
-use rquickjs_sys::{JSMallocFunctions, size_t};
+use mycontainer_engine::{JS_FreezeBlock, JS_FreezeHeap, JSMallocFunctions, JSRuntime, size_t};
 
 /// What the arena can hold, in bytes. The file of the executable has it whole, zeros where nothing is.
 pub const CAPACITY: usize = 8 << 20;
@@ -53,11 +53,26 @@ pub fn is_closed() -> bool {
 }
 
 /// Ends the making of the snapshot: all that is to be written to the executable's file, which begins at `extent().0`.
-pub unsafe fn close(root: *mut c_void) {
+pub unsafe fn close(runtime: *mut JSRuntime, root: *mut c_void) {
     unsafe {
+        freeze(runtime);
         ARENA.root = root;
         ARENA.freed = [ptr::null_mut(); REUSED_LIMIT / ALIGNMENT + 1];
         ARENA.closed = true;
+    }
+}
+
+/// Has the engine count references to nothing that lies here: the pages stay as they are in the file.
+unsafe fn freeze(runtime: *mut JSRuntime) {
+    unsafe {
+        JS_FreezeHeap(runtime);
+        let start = (&raw mut ARENA.bytes).cast::<u8>();
+        let mut at = 0;
+        while at < ARENA.used {
+            let header = start.add(at).cast::<Header>();
+            JS_FreezeBlock(header.add(1).cast());
+            at += size_of::<Header>() + (*header).size;
+        }
     }
 }
 

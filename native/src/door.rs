@@ -10,7 +10,7 @@
 use crate::arena;
 use core::ffi::{c_char, c_int};
 use core::{ptr, slice};
-use rquickjs_sys::*;
+use mycontainer_engine::*;
 
 const MAX_ARGUMENTS: usize = 6;
 

@@ -11,7 +11,7 @@ mod seal;
 mod snapshot;
 
 use core::ffi::{CStr, c_char, c_int};
-use rquickjs_sys::*;
+use mycontainer_engine::*;
 use std::io::Write;
 
 /// The exit status for what is our own failure, as docker and podman have it.

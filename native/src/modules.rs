@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use core::ffi::{CStr, c_char, c_void};
 use core::ptr;
-use rquickjs_sys::*;
+use mycontainer_engine::*;
 use std::ffi::CString;
 
 /// Imports name modules as `./name.js`; the archive has them as `name.js`.

@@ -9,7 +9,7 @@ use crate::archive::Archive;
 use crate::{arena, door, elf, modules};
 use core::ffi::{CStr, c_char, c_void};
 use core::ptr;
-use rquickjs_sys::*;
+use mycontainer_engine::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -171,7 +171,7 @@ pub unsafe fn make(archive: &str, out: &str) -> Result<(), String> {
         });
         modules::uninstall(JS_GetRuntime(ctx));
         JS_RunGC(JS_GetRuntime(ctx));
-        arena::close(root.cast::<c_void>());
+        arena::close(JS_GetRuntime(ctx), root.cast::<c_void>());
         write(out)
     }
 }

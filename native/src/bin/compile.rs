@@ -3,7 +3,7 @@
 
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
-use rquickjs_sys::*;
+use mycontainer_engine::*;
 use std::ffi::CString;
 use std::path::Path;
 
