@@ -39,7 +39,10 @@ fn find_package() -> PathBuf {
 
 /// The engine's source with `js_count_up` and `js_count_down` wherever it counts references.
 fn with_immortal_objects(source: &str) -> String {
-    assert!(source.contains(DEFINITION), "the engine defines {COUNT} otherwise");
+    assert!(
+        source.contains(DEFINITION),
+        "the engine defines {COUNT} otherwise"
+    );
     let mut out = String::with_capacity(source.len());
     let mut found = [0; 3];
     let mut rest = source;
@@ -65,8 +68,11 @@ fn with_immortal_objects(source: &str) -> String {
     }
     out.push_str(rest);
     assert_eq!(found, KNOWN, "the engine counts references at other places");
-    out.replacen(DEFINITION, &format!("{DEFINITION}#include \"immortal.h\"\n"), 1)
-        + "\n#include \"freeze.h\"\n"
+    out.replacen(
+        DEFINITION,
+        &format!("{DEFINITION}#include \"immortal.h\"\n"),
+        1,
+    ) + "\n#include \"freeze.h\"\n"
 }
 
 /// What Rust sees of the engine: the package's declarations for this target.
@@ -91,7 +97,8 @@ fn main() {
     let engine = fs::read_to_string(sources.join(ENGINE)).expect("the engine's source can be read");
     let changed = out.join(ENGINE);
     fs::write(&changed, with_immortal_objects(&engine)).expect("OUT_DIR can be written to");
-    fs::write(out.join("declarations.rs"), declarations(&package)).expect("OUT_DIR can be written to");
+    fs::write(out.join("declarations.rs"), declarations(&package))
+        .expect("OUT_DIR can be written to");
     for own in ["build.rs", "immortal.h", "freeze.h"] {
         println!("cargo:rerun-if-changed={own}");
     }

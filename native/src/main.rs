@@ -1,11 +1,14 @@
 #![no_main]
-//! The host: finds the program's heap at its place (snapshot.rs), gives it the door to the kernel, and calls its `main`.
+//! The host: runs from a sealed executable (entry.rs), finds the program's heap at its place (snapshot.rs), gives it the door to
+//! the kernel, and calls its `main`.
 //! It decides nothing about containers; that is what the TypeScript in src/ is for.
 
 mod archive;
 mod arena;
 mod door;
 mod elf;
+mod entry;
+mod kernel;
 mod modules;
 mod seal;
 mod snapshot;
@@ -16,8 +19,6 @@ use std::io::Write;
 
 /// The exit status for what is our own failure, as docker and podman have it.
 const EXIT_OWN_FAILURE: c_int = 125;
-/// How src/main.ts knows that the OCI face is called.
-const RUNTIME_NAME: &[u8] = b"mycontainer-runtime";
 
 fn fail(message: &str) -> c_int {
     let _ = writeln!(std::io::stderr(), "mycontainer: {message}");
@@ -30,21 +31,6 @@ unsafe fn arguments(
     argv: *const *const c_char,
 ) -> impl Iterator<Item = &'static [u8]> {
     (0..argc as usize).map(move |index| unsafe { CStr::from_ptr(*argv.add(index)).to_bytes() })
-}
-
-/// Whether one of the arguments is a command that starts processes in containers; the snapshot says which do.
-unsafe fn starts_processes(root: &snapshot::Root, argc: c_int, argv: *const *const c_char) -> bool {
-    let mut arguments = unsafe { arguments(argc, argv) };
-    let is_runtime = arguments
-        .next()
-        .and_then(|name| name.rsplit(|byte| *byte == b'/').next())
-        .is_some_and(|name| name.starts_with(RUNTIME_NAME));
-    let commands = root.sealed_commands(is_runtime);
-    arguments.any(|argument| {
-        commands
-            .split(|byte| *byte == b'\n')
-            .any(|command| command == argument)
-    })
 }
 
 /// Makes the product of an executable that has no snapshot yet: what the build calls with an archive and a path.
@@ -69,11 +55,6 @@ unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
         let Some(root) = snapshot::find() else {
             return make_snapshot(argc, argv);
         };
-        if starts_processes(root, argc, argv) {
-            if let Err(reason) = seal::seal(argv) {
-                return fail(reason);
-            }
-        }
         let ctx = root.context;
         let ended = snapshot::start(root, argv);
         // Everything is given back by exiting: no time is spent on freeing it piece by piece.
