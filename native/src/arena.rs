@@ -1,7 +1,8 @@
-//! The engine's memory: an arena at a fixed address, which lies in the executable's file, and the C library's heap.
+//! The engine's memory: an arena at a fixed address, which lies in the executable's file; a heap for the process's small
+//! blocks, whose first pages are asked for at once; and the C library's heap for what is large.
 //!
-//! While the snapshot is made (snapshot.rs) everything comes from the arena. What the program allocates later comes from
-//! the heap; blocks of the arena that it frees are left as they are: each can be freed once, so what is lost has a limit.
+//! While the snapshot is made (snapshot.rs) everything comes from the arena. Blocks of the arena that the program frees later
+//! are left as they are: each can be freed once, so what is lost has a limit.
 
 use core::ffi::c_void;
 use core::mem::size_of;
@@ -12,8 +13,17 @@ use mycontainer_engine::{JS_FreezeBlock, JS_FreezeHeap, JSMallocFunctions, JSRun
 pub const CAPACITY: usize = 8 << 20;
 /// Blocks begin at multiples of this, as malloc(3)'s do on 64-bit machines.
 const ALIGNMENT: usize = 16;
-/// Freed blocks of up to this many bytes are used again while the snapshot is made.
-const REUSED_LIMIT: usize = 8 << 10;
+/// Blocks of up to this many bytes are handed out in steps of ALIGNMENT, larger ones in powers of two.
+const SMALL_LIMIT: usize = 8 << 10;
+/// Larger blocks come from the C library when the snapshot has been made.
+const BLOCK_LIMIT: usize = 256 << 10;
+const SMALL_SIZES: usize = SMALL_LIMIT / ALIGNMENT + 1;
+const LARGE_SIZES: usize = (BLOCK_LIMIT / SMALL_LIMIT).ilog2() as usize;
+/// What the process's own blocks can take before they come from the C library, too.
+const HEAP_CAPACITY: usize = 16 << 20;
+/// What nearly every command uses of it. To ask for these pages in one call is a fifth of the price of a fault for each.
+const HEAP_AT_ONCE: usize = 192 << 10;
+const MADV_POPULATE_WRITE: i32 = 23;
 
 /// Stands before each block.
 #[repr(C, align(16))]
@@ -32,9 +42,27 @@ struct Arena {
     used: usize,
     /// What the snapshot's maker keeps for the start (snapshot.rs).
     root: *mut c_void,
-    freed: [*mut Header; REUSED_LIMIT / ALIGNMENT + 1],
+    freed: FreeLists,
     bytes: [u8; CAPACITY],
 }
+
+/// Blocks that are free again, by size.
+type FreeLists = [*mut Header; SMALL_SIZES + LARGE_SIZES];
+
+const NONE_FREE: FreeLists = [ptr::null_mut(); SMALL_SIZES + LARGE_SIZES];
+
+#[repr(C, align(4096))]
+struct Heap {
+    bytes: [u8; HEAP_CAPACITY],
+    used: usize,
+    freed: FreeLists,
+}
+
+static mut HEAP: Heap = Heap {
+    bytes: [0; HEAP_CAPACITY],
+    used: 0,
+    freed: NONE_FREE,
+};
 
 /// In a section of its own, which the file of the executable holds byte by byte, and at an address that never changes.
 #[unsafe(link_section = ".snapshot")]
@@ -42,7 +70,7 @@ static mut ARENA: Arena = Arena {
     closed: false,
     used: 0,
     root: ptr::null_mut(),
-    freed: [ptr::null_mut(); REUSED_LIMIT / ALIGNMENT + 1],
+    freed: NONE_FREE,
     bytes: [0; CAPACITY],
 };
 
@@ -57,8 +85,20 @@ pub unsafe fn close(runtime: *mut JSRuntime, root: *mut c_void) {
     unsafe {
         freeze(runtime);
         ARENA.root = root;
-        ARENA.freed = [ptr::null_mut(); REUSED_LIMIT / ALIGNMENT + 1];
+        ARENA.freed = NONE_FREE;
         ARENA.closed = true;
+    }
+}
+
+/// Prepares the heap of a process.
+pub unsafe fn open() {
+    unsafe {
+        // Kernels before 5.14 refuse it: then there is a fault for each page.
+        libc::madvise(
+            (&raw mut HEAP).cast::<c_void>(),
+            HEAP_AT_ONCE,
+            MADV_POPULATE_WRITE,
+        );
     }
 }
 
@@ -92,61 +132,115 @@ pub fn extent() -> (usize, usize) {
     }
 }
 
-unsafe fn is_inside(block: *const c_void) -> bool {
-    let start = &raw const ARENA as usize;
-    (start..start + size_of::<Arena>()).contains(&(block as usize))
+enum Place {
+    Arena,
+    Heap,
+    Library,
+}
+
+fn place_of(block: *const c_void) -> Place {
+    let is_in = |start: usize, length| (block as usize).wrapping_sub(start) < length;
+    if is_in(&raw const ARENA as usize, size_of::<Arena>()) {
+        Place::Arena
+    } else if is_in(&raw const HEAP as usize, HEAP_CAPACITY) {
+        Place::Heap
+    } else {
+        Place::Library
+    }
 }
 
 unsafe fn header_of(block: *mut c_void) -> *mut Header {
     unsafe { block.cast::<Header>().sub(1) }
 }
 
-unsafe fn take(size: usize) -> *mut c_void {
-    unsafe {
+/// The size that a block of at least so many bytes has, and the place of its list.
+fn class_of(size: usize) -> (usize, usize) {
+    if size <= SMALL_LIMIT {
         let size = size.next_multiple_of(ALIGNMENT);
-        if size <= REUSED_LIMIT {
-            let list = &raw mut ARENA.freed[size / ALIGNMENT];
-            let header = *list;
-            if !header.is_null() {
-                *list = (*header).next;
-                return header.add(1).cast();
-            }
-        }
-        let end = ARENA.used + size_of::<Header>() + size;
-        if end > CAPACITY {
+        return (size, size / ALIGNMENT);
+    }
+    let size = size.next_power_of_two();
+    let power = (size / SMALL_LIMIT).ilog2() as usize;
+    (size, SMALL_SIZES + power - 1)
+}
+
+/// A block that is free again, or null.
+unsafe fn reuse(freed: *mut FreeLists, list: usize) -> *mut c_void {
+    unsafe {
+        let header = (*freed)[list];
+        if header.is_null() {
             return ptr::null_mut();
         }
-        let header = (&raw mut ARENA.bytes)
-            .cast::<u8>()
-            .add(ARENA.used)
-            .cast::<Header>();
-        ARENA.used = end;
+        (*freed)[list] = (*header).next;
+        header.add(1).cast()
+    }
+}
+
+/// A new block of the bytes at `start`, of which `used` are taken, all zeros; null if there is no room.
+unsafe fn begin(size: usize, start: *mut u8, used: *mut usize, capacity: usize) -> *mut c_void {
+    unsafe {
+        let end = *used + size_of::<Header>() + size;
+        if end > capacity {
+            return ptr::null_mut();
+        }
+        let header = start.add(*used).cast::<Header>();
+        *used = end;
         (*header).size = size;
         header.add(1).cast()
     }
 }
 
-unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
+/// A block, and whether it is known to be all zeros.
+unsafe fn take(size: usize) -> (*mut c_void, bool) {
     unsafe {
-        if is_closed() {
-            libc::malloc(size as usize)
-        } else {
-            take(size as usize)
+        if !is_closed() {
+            // Sizes are kept as they are: the file is to hold no gaps.
+            let size = size.next_multiple_of(ALIGNMENT);
+            if size <= SMALL_LIMIT {
+                let block = reuse(&raw mut ARENA.freed, size / ALIGNMENT);
+                if !block.is_null() {
+                    return (block, false);
+                }
+            }
+            let start = (&raw mut ARENA.bytes).cast();
+            return (begin(size, start, &raw mut ARENA.used, CAPACITY), true);
         }
+        if size <= BLOCK_LIMIT {
+            let (size, list) = class_of(size);
+            let block = reuse(&raw mut HEAP.freed, list);
+            if !block.is_null() {
+                return (block, false);
+            }
+            let start = (&raw mut HEAP.bytes).cast();
+            let block = begin(size, start, &raw mut HEAP.used, HEAP_CAPACITY);
+            if !block.is_null() {
+                return (block, true);
+            }
+        }
+        (libc::malloc(size), false)
     }
+}
+
+unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
+    unsafe { take(size as usize).0 }
 }
 
 unsafe extern "C" fn calloc(_opaque: *mut c_void, count: size_t, size: size_t) -> *mut c_void {
     unsafe {
-        if is_closed() {
-            return libc::calloc(count as usize, size as usize);
-        }
-        let total = (count * size) as usize;
-        let block = take(total);
-        if !block.is_null() {
+        let total = (count as usize).saturating_mul(size as usize);
+        let (block, is_zero) = take(total);
+        if !block.is_null() && !is_zero {
             ptr::write_bytes(block.cast::<u8>(), 0, total);
         }
         block
+    }
+}
+
+/// Keeps a freed block for the next of its size.
+unsafe fn keep(freed: *mut FreeLists, list: usize, header: *mut Header) {
+    unsafe {
+        (*header).next = (*freed)[list];
+        (*freed)[list] = header;
     }
 }
 
@@ -155,14 +249,14 @@ unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
         if block.is_null() {
             return;
         }
-        if !is_inside(block) {
-            return libc::free(block);
-        }
         let header = header_of(block);
-        if !is_closed() && (*header).size <= REUSED_LIMIT {
-            let list = &raw mut ARENA.freed[(*header).size / ALIGNMENT];
-            (*header).next = *list;
-            *list = header;
+        match place_of(block) {
+            Place::Arena if !is_closed() && (*header).size <= SMALL_LIMIT => {
+                keep(&raw mut ARENA.freed, (*header).size / ALIGNMENT, header);
+            }
+            Place::Arena => {}
+            Place::Heap => keep(&raw mut HEAP.freed, class_of((*header).size).1, header),
+            Place::Library => libc::free(block),
         }
     }
 }
@@ -172,7 +266,7 @@ unsafe extern "C" fn realloc(opaque: *mut c_void, block: *mut c_void, size: size
         if block.is_null() {
             return malloc(opaque, size);
         }
-        if !is_inside(block) {
+        if matches!(place_of(block), Place::Library) {
             return libc::realloc(block, size as usize);
         }
         let old = (*header_of(block)).size;
@@ -190,10 +284,9 @@ unsafe extern "C" fn realloc(opaque: *mut c_void, block: *mut c_void, size: size
 
 unsafe extern "C" fn usable_size(block: *const c_void) -> size_t {
     unsafe {
-        if is_inside(block) {
-            (*header_of(block.cast_mut())).size as size_t
-        } else {
-            libc::malloc_usable_size(block.cast_mut()) as size_t
+        match place_of(block) {
+            Place::Library => libc::malloc_usable_size(block.cast_mut()) as size_t,
+            _ => (*header_of(block.cast_mut())).size as size_t,
         }
     }
 }

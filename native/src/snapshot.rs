@@ -47,6 +47,7 @@ pub fn find() -> Option<&'static Root> {
 /// Lets the program begin: gives it arguments and environment, and calls its function. The promise of its end.
 pub unsafe fn start(root: &Root, argv: *const *const c_char) -> JSValue {
     unsafe {
+        arena::open();
         let ctx = root.context;
         let runtime = JS_GetRuntime(ctx);
         JS_UpdateStackTop(runtime);
