@@ -26,7 +26,7 @@ export const O_NOFOLLOW = arch === "aarch64" ? 0o100000 : 0o400000;
 const AT_REMOVEDIR = 0x200;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const PATH_MAX_BYTES = 4096;
-const [ENOENT, EEXIST, ENOTDIR] = [2, 17, 20];
+const [ENOENT, EEXIST, ENOTDIR, EISDIR, ELOOP] = [2, 17, 20, 21, 40];
 
 /** Opens a path of the host; O_CLOEXEC is always added. */
 export function openHost(path: string, flags: number, mode = 0o600): Handle {
@@ -63,6 +63,12 @@ export function writeKernelFile(path: string, text: string): void {
 export function writeNewFile(path: string, data: string | Uint8Array, mode = 0o600): void {
   using file = openHost(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
   writeAll(file.fd, data, path);
+}
+
+/** Adds a line to the end of a file, which is made if it is not there. Readers see all of the line or nothing. */
+export function appendLine(path: string, text: string, mode = 0o600): void {
+  using file = openHost(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode);
+  writeAll(file.fd, `${text}\n`, path);
 }
 
 /** A new file, where nobody else has put one or a link to one; what is left of a writer that was killed is removed. */
@@ -170,18 +176,27 @@ export function listDirectory(path: string): DirectoryEntry[] {
 
 /** Removes a tree below an open directory, following no link and crossing into nothing that was swapped in meanwhile. */
 function removeTreeAt(parentFd: number, name: string, about: string): void {
-  const result = attempt("unlinkat", parentFd, name, 0);
-  if (result === 0 || result === -ENOENT) return;
   const fd = attempt("openat", parentFd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
   if (fd === -ENOENT) return;
-  if (fd < 0) throw new KernelError("unlinkat", -result, about);
+  if (fd === -ENOTDIR || fd === -ELOOP) return removeFileAt(parentFd, name, about);
+  if (fd < 0) throw new KernelError("openat", -fd, about);
   try {
-    for (const entry of entriesOf(fd, about)) removeTreeAt(fd, entry.name, `${about}/${entry.name}`);
+    for (const entry of entriesOf(fd, about)) {
+      if (entry.isDirectory) removeTreeAt(fd, entry.name, `${about}/${entry.name}`);
+      else removeFileAt(fd, entry.name, `${about}/${entry.name}`);
+    }
   } finally {
     attempt("close", fd);
   }
   const gone = attempt("unlinkat", parentFd, name, AT_REMOVEDIR);
   if (gone < 0 && gone !== -ENOENT) throw new KernelError("unlinkat", -gone, about);
+}
+
+/** Removes what is no directory, or was none when it was looked at. */
+function removeFileAt(parentFd: number, name: string, about: string): void {
+  const result = attempt("unlinkat", parentFd, name, 0);
+  if (result === -EISDIR) removeTreeAt(parentFd, name, about);
+  else if (result < 0 && result !== -ENOENT) throw new KernelError("unlinkat", -result, about);
 }
 
 /** Removes a file or a whole directory; that it is not there is fine. Links are removed, not followed. */

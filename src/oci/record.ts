@@ -1,7 +1,8 @@
 /**
  * What is on disk of a container of the OCI face: `<root>/<id>/` with `state.json`, a copy of its config.json, and the gate where
  * it waits for its start. `state.json` is the intent record: it is there before the first side effect and says what is to be
- * undone. Whoever makes or removes a container holds the lock of its directory.
+ * undone. It has a line of JSON for each time that it was written, of which the last counts: to add one costs less than to
+ * replace the file. Whoever makes or removes a container holds the lock of its directory.
  */
 
 import { isFrozen } from "../cgroup/freeze.ts";
@@ -12,6 +13,7 @@ import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { lock, tryLock } from "../linux/flock.ts";
 import {
+  appendLine,
   exists,
   listDirectory,
   makeDirectories,
@@ -22,7 +24,6 @@ import {
   readText,
   readTextIfThere,
   removeTree,
-  replaceFile,
   statusOf,
 } from "../linux/hostpath.ts";
 import { geteuid } from "../linux/process.ts";
@@ -150,16 +151,26 @@ export function tryLockRecord(root: string, id: string): Handle | undefined {
 }
 
 export function writeRecord(root: string, record: ContainerRecord): void {
-  replaceFile(pathsOf(root, record.id).state, JSON.stringify(record), { durable: false });
+  appendLine(pathsOf(root, record.id).state, JSON.stringify(record));
+}
+
+/** The record that a file's last whole line is: a full disk may have cut the one after it. Undefined if there is none. */
+export function lastRecordOf(text: string): ContainerRecord | undefined {
+  for (const line of text.split("\n").reverse()) {
+    try {
+      if (line !== "") return JSON.parse(line) as ContainerRecord;
+    } catch {
+      // It was cut.
+    }
+  }
+  return undefined;
 }
 
 /** The record of a container, or undefined if there is none (or none yet). */
 export function readRecord(root: string, id: string): ContainerRecord | undefined {
   const path = pathsOf(root, checkId(id)).state;
   if (!checkRoot(root)) return undefined;
-  const text = readTextIfThere(path);
-  if (text === undefined || text === "") return undefined;
-  return JSON.parse(text) as ContainerRecord;
+  return lastRecordOf(readTextIfThere(path) ?? "");
 }
 
 /** The record of a container. Throws a Failure if there is none. */
