@@ -1,6 +1,6 @@
 // Builds dist/mycontainer: TypeScript -> bundle (esbuild) -> QuickJS bytecode -> the heap of the evaluated program, in the static executable.
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -25,6 +25,19 @@ function cargo(args, env = {}) {
     stdio: "inherit",
     env: { ...process.env, CARGO_TARGET_DIR: target, ...env },
   });
+}
+
+/**
+ * The target of the executable that starts with each command: with musl, whose start takes a third of a millisecond less than
+ * glibc's, where its compiler (Debian: musl-tools) and Rust's library for it (`rustup target add`) are there. Undefined: with glibc.
+ */
+function muslTarget() {
+  const architecture = { x64: "x86_64", arm64: "aarch64" }[process.arch];
+  const triple = `${architecture}-unknown-linux-musl`;
+  const library = spawnSync("rustc", ["--print", "target-libdir", "--target", triple], { encoding: "utf8" });
+  const hasLibrary = library.status === 0 && existsSync(library.stdout.trim());
+  const hasCompiler = spawnSync("musl-gcc", ["--version"]).status === 0;
+  return hasLibrary && hasCompiler ? triple : undefined;
 }
 
 function step(text) {
@@ -53,15 +66,23 @@ for (const [face, commands] of Object.entries(SEALED_COMMANDS)) {
 }
 
 step("building the executables");
-cargo(["--workspace"]);
+const musl = muslTarget();
+if (musl === undefined) {
+  step(
+    "without musl: starting takes 0.3 ms longer (apt install musl-tools; rustup target add, for this machine's musl)",
+  );
+  cargo(["--workspace"]);
+} else {
+  cargo(["--workspace", "--exclude", "mycontainer-host", "--exclude", "mycontainer-engine"]);
+  cargo(["-p", "mycontainer-host", "--target", musl], { [`CC_${musl.replaceAll("-", "_")}`]: "musl-gcc" });
+}
+const host = join(target, musl ?? "", "release");
 
 step("compiling to bytecode");
 const archive = join(dist, "modules.bin");
-execFileSync(
-  join(target, "release/mycontainer-compile"),
-  [archive, ...readdirSync(bundle).map((name) => join(bundle, name))],
-  { stdio: "inherit" },
-);
+execFileSync(join(host, "mycontainer-compile"), [archive, ...readdirSync(bundle).map((name) => join(bundle, name))], {
+  stdio: "inherit",
+});
 
 step("making the built-in image");
 const busybox = join(dist, "busybox.tar");
@@ -75,7 +96,7 @@ for (const [name, make] of [
     (path) => execFileSync("install", ["-m", "755", join(target, "release", name), path]),
   ]),
   ["mycontainer-runtime", (path) => symlinkSync("mycontainer", path)],
-  ["mycontainer", (path) => execFileSync(join(target, "release/mycontainer"), [archive, path], { stdio: "inherit" })],
+  ["mycontainer", (path) => execFileSync(join(host, "mycontainer"), [archive, path], { stdio: "inherit" })],
 ]) {
   const path = join(dist, name);
   rmSync(`${path}.new`, { force: true });
