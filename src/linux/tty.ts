@@ -21,6 +21,7 @@ const INPUT_FLAGS = 0x1 | 0x2 | 0x8 | 0x20 | 0x40 | 0x80 | 0x100 | 0x400; // IGN
 const OUTPUT_OPOST = 0x1;
 const OUTPUT_ONLCR = 0x4;
 const LOCAL_FLAGS = 0x1 | 0x2 | 0x8 | 0x40 | 0x8000; // ISIG ICANON ECHO ECHONL IEXTEN
+const LOCAL_ECHO = 0x8;
 const CONTROL_CSIZE_PARENB = 0x30 | 0x100;
 const CONTROL_CS8 = 0x30;
 const VTIME = 5;
@@ -61,6 +62,14 @@ export function rawTermios(from: Termios): Termios {
   raw[17 + VMIN] = 1;
   raw[17 + VTIME] = 0;
   return raw;
+}
+
+/** The same settings without showing what is typed, but for the newline at its end: getpass(3). */
+export function silentTermios(from: Termios): Termios {
+  const silent = from.slice();
+  const view = new DataView(silent.buffer);
+  view.setUint32(12, view.getUint32(12, true) & ~LOCAL_ECHO, true);
+  return silent;
 }
 
 /** Has a terminal pass newlines on as they are: for output that does not go to another terminal (ONLCR of termios(3)). */

@@ -23,7 +23,7 @@ const query = (pairs: readonly (readonly [string, string])[]): string =>
 /** The exchange that gets a token. Throws a Failure if the server must not be told secrets. Pure. */
 export function tokenRequest(
   { parameters }: Challenge,
-  scope: string,
+  scope: string | undefined,
   credentials: Credentials | undefined,
   isPlain: boolean,
 ): Pick<Exchange, "method" | "url" | "headers" | "body"> {
@@ -34,9 +34,10 @@ export function tokenRequest(
     });
   }
   const service = parameters.get("service");
+  const needed = parameters.get("scope") ?? scope;
   const asked = [
     ...(service === undefined ? [] : [["service", service] as const]),
-    ["scope", parameters.get("scope") ?? scope] as const,
+    ...(needed === undefined ? [] : [["scope", needed] as const]),
   ];
   if (credentials?.refreshToken !== undefined) {
     const grant = [["grant_type", "refresh_token"] as const, ["client_id", CLIENT] as const];
@@ -68,14 +69,14 @@ export function parseToken(body: string): string | undefined {
 
 /**
  * The value of `Authorization` that answers a registry's challenges; undefined if none can be answered.
- * @param scope what is to be done, as in `repository:NAME:pull`, where the registry does not say it
+ * @param scope what is to be done, as in `repository:NAME:pull`, where the registry does not say it; undefined: nothing but to be known
  * @param isPlain whether the registry itself is asked without TLS
  */
 export async function authorize(
   transport: Transport,
   way: Way,
   challenges: readonly Challenge[],
-  scope: string,
+  scope: string | undefined,
   credentials: Credentials | undefined,
   isPlain: boolean,
 ): Promise<string | undefined> {

@@ -1,13 +1,13 @@
 /**
- * The client of a registry: manifests, blobs and tags (distribution-spec, "pull").
+ * The client of a registry: manifests, blobs and tags (distribution-spec, "Pull" and "Push").
  */
 import { Failure } from "../failure.ts";
-import { decode, environ } from "../linux/door.ts";
-import { authorize, type Way } from "./authorization.ts";
-import { parseChallenges } from "./challenge.ts";
-import { findCredentials } from "./credentials.ts";
-import { type Answer, type Exchange, type Sink, type Transport, TransportError } from "./exchange.ts";
-import { proxyFor } from "./proxy.ts";
+import { decode } from "../linux/door.ts";
+import type { Handle } from "../linux/fd.ts";
+import { isObject } from "../spec/json.ts";
+import { type Answer, type Sink, TransportError } from "./exchange.ts";
+import { retryAfterMs } from "./retry.ts";
+import { type Ask, Session, type Surroundings } from "./session.ts";
 
 const MANIFEST_TYPES = [
   "application/vnd.oci.image.index.v1+json",
@@ -15,8 +15,10 @@ const MANIFEST_TYPES = [
   "application/vnd.docker.distribution.manifest.list.v2+json",
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
-const REDIRECT_LIMIT = 5;
+const OCTETS = "application/octet-stream";
 const TAGS_LIMIT = 10_000;
+/** Of what a registry says of an error. */
+const MESSAGE_LIMIT = 300;
 
 /** Of an image: src/image/reference.ts. */
 export interface Named {
@@ -26,41 +28,117 @@ export interface Named {
   readonly digest: string | undefined;
 }
 
-const hostOf = (domain: string): string => (domain === "docker.io" ? "registry-1.docker.io" : domain);
-const isLocal = (host: string): boolean => /^(?:localhost|127\.[0-9.]+|\[::1\])(?::|$)/.test(host);
-
-function failureOf(status: number, what: string): Failure {
-  if (status === 404) return new Failure(`there is no ${what}`);
-  if (status === 401 || status === 403) {
-    return new Failure(`no access to ${what}`, {
-      hint: "does it exist? a private one needs 'docker login' or 'podman login', whose files are read (but no helpers asked)",
-    });
-  }
-  if (status === 429) return new Failure(`the registry refuses ${what}: too many requests`, { hint: "try it later" });
-  return new Failure(`the registry answers ${status} when asked for ${what}`);
-}
-
 type Repository = Pick<Named, "domain" | "path">;
 
-/** `scheme://host[:port]` of a URL. */
-const originOf = (url: string): string => /^https?:\/\/[^/?#]+/.exec(url)?.[0] ?? "";
+/** A blob or manifest that lies in a file. */
+export interface Content {
+  readonly digest: string;
+  readonly handle: Handle;
+  readonly sizeBytes: number;
+}
+
+export type Uploaded = "there" | "mounted" | "sent";
+
+/** Where a domain's registry is asked. */
+export const hostOf = (domain: string): string => (domain === "docker.io" ? "registry-1.docker.io" : domain);
+const query = (pairs: Readonly<Record<string, string>>): string =>
+  Object.entries(pairs)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join("&");
+
+/** What a registry says is wrong (distribution-spec, "Error Codes"), on one line; empty if it says nothing. Pure. */
+export function saidBy({ body }: Pick<Answer, "body">): string {
+  try {
+    const said: unknown = JSON.parse(decode(body));
+    const errors = isObject(said) && Array.isArray(said["errors"]) ? said["errors"] : [];
+    const texts = errors.filter(isObject).map(({ message, code }) => message || code);
+    const text = texts.filter((one) => typeof one === "string").join("; ");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not reach a terminal is taken out
+    return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").slice(0, MESSAGE_LIMIT);
+  } catch {
+    return "";
+  }
+}
+
+/** What an answer that is none of the hoped for means. */
+export function failureOf(answer: Answer, what: string, nowMs = Date.now()): Failure {
+  const { status } = answer;
+  const said = saidBy(answer);
+  const more = said === "" ? "" : `: ${said}`;
+  if (status === 404) return new Failure(`there is no ${what}${more}`);
+  if (status === 401 || status === 403) {
+    return new Failure(`no access to ${what}${more}`, {
+      hint: "does it exist? for a private one, 'mycontainer login' tells the registry who you are",
+    });
+  }
+  if (status === 429) {
+    const waitMs = retryAfterMs(answer, nowMs);
+    return new Failure(`the registry refuses ${what}: too many requests${more}`, {
+      hint: `${waitMs === undefined ? "try it later" : `try it again in ${Math.ceil(waitMs / 1000)} seconds`}; who is logged in may ask more often`,
+    });
+  }
+  return new Failure(`the registry answers ${status} when asked for ${what}${more}`);
+}
 
 export class Registry {
-  readonly #transport: Transport;
-  /** Values of `Authorization`, by host and repository. */
-  readonly #granted = new Map<string, string>();
-  readonly #schemes = new Map<string, "http" | "https">();
+  readonly #session: Session;
+  readonly #mirrors: ReadonlyMap<string, readonly string[]>;
+  /** The mirror that an image's manifest came from, by its repository: its blobs are there, too. */
+  readonly #chosen = new Map<string, string>();
 
-  constructor(transport: Transport) {
-    this.#transport = transport;
+  constructor(around: Surroundings) {
+    this.#session = new Session(around);
+    this.#mirrors = around.settings.mirrors;
+  }
+
+  #ask(
+    { domain, path }: Repository,
+    host: string,
+    access: "pull" | "pull,push",
+    ask: Omit<Ask, "host" | "domain" | "scope">,
+    progress?: (bytes: number) => void,
+  ): Promise<Answer> {
+    const scope = `repository:${path}:${access}`;
+    // A mirror has credentials of its own.
+    const filed = host === hostOf(domain) ? domain : host;
+    const isAbsolute = /^https?:\/\//.test(ask.path);
+    const below = isAbsolute ? ask.path : `${path}/${ask.path}`;
+    return this.#session.ask({ ...ask, path: below, host, domain: filed, scope }, progress);
+  }
+
+  /** Asks the mirrors of a registry first, then itself. */
+  async #get(
+    repository: Repository,
+    ask: Omit<Ask, "host" | "domain" | "scope" | "method">,
+    progress?: (bytes: number) => void,
+  ): Promise<Answer> {
+    const key = `${repository.domain}/${repository.path}`;
+    const own = hostOf(repository.domain);
+    const known = this.#chosen.get(key);
+    const hosts = known === undefined ? [...(this.#mirrors.get(repository.domain) ?? []), own] : [known, own];
+    for (const host of new Set(hosts)) {
+      const isLast = host === own;
+      try {
+        const answer = await this.#ask(repository, host, "pull", { method: "GET", ...ask }, progress);
+        if (!isLast && (answer.status < 200 || answer.status > 299)) continue;
+        this.#chosen.set(key, host);
+        return answer;
+      } catch (error) {
+        // What a mirror cannot do now, the registry itself may.
+        const isMirrors = error instanceof TransportError || error instanceof Failure;
+        if (isLast || !isMirrors || ask.sink !== undefined) throw error;
+      }
+    }
+    throw new Error("a registry is its own last mirror");
   }
 
   async manifest(reference: Named): Promise<{ text: string; mediaType: string }> {
     const { domain, path, tag, digest } = reference;
-    const answer = await this.#get(reference, `manifests/${digest ?? tag ?? "latest"}`, {
+    const answer = await this.#get(reference, {
+      path: `manifests/${digest ?? tag ?? "latest"}`,
       headers: [["accept", MANIFEST_TYPES]],
     });
-    if (answer.status !== 200) throw failureOf(answer.status, `image ${domain}/${path}:${tag ?? digest ?? ""}`);
+    if (answer.status !== 200) throw failureOf(answer, `image ${domain}/${path}:${tag ?? digest ?? ""}`);
     const mediaType = (answer.headers.get("content-type") ?? "").split(";")[0] ?? "";
     return { text: decode(answer.body), mediaType: mediaType.trim() };
   }
@@ -72,75 +150,72 @@ export class Registry {
     progress?: (bytes: number) => void,
   ): Promise<void> {
     const range = sink.presentBytes > 0 ? ([["range", `bytes=${sink.presentBytes}-`]] as const) : [];
-    const answer = await this.#get(reference, `blobs/${digest}`, { headers: range, sink }, progress);
-    if (answer.status !== 200 && answer.status !== 206) throw failureOf(answer.status, `blob ${digest}`);
+    const answer = await this.#get(reference, { path: `blobs/${digest}`, headers: range, sink }, progress);
+    if (answer.status !== 200 && answer.status !== 206) throw failureOf(answer, `blob ${digest}`);
   }
 
   async tags(reference: Named): Promise<readonly string[]> {
-    const answer = await this.#get(reference, `tags/list?n=${TAGS_LIMIT}`, { headers: [] });
-    if (answer.status !== 200) throw failureOf(answer.status, `list of tags of ${reference.path}`);
+    const answer = await this.#get(reference, { path: `tags/list?n=${TAGS_LIMIT}`, headers: [] });
+    if (answer.status !== 200) throw failureOf(answer, `list of tags of ${reference.path}`);
     const list: unknown = JSON.parse(decode(answer.body));
-    const tags = typeof list === "object" && list !== null && "tags" in list ? list.tags : [];
+    const tags = isObject(list) ? list["tags"] : [];
     return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === "string") : [];
   }
 
-  readonly #way: Way = (url) => {
-    const proxy = proxyFor(url, environ);
-    return { trust: { verify: true, authorities: [] }, ...(proxy === undefined ? {} : { proxy }) };
-  };
-
-  /** What answers a registry's refusal, as the value of `Authorization`. */
-  #authorize({ domain, path }: Repository, { headers }: Answer, isPlain: boolean): Promise<string | undefined> {
-    return authorize(
-      this.#transport,
-      this.#way,
-      parseChallenges(headers.get("www-authenticate") ?? ""),
-      `repository:${path}:pull`,
-      findCredentials(domain, environ),
-      isPlain,
-    );
+  /**
+   * Brings a blob into a repository, if it is not there.
+   * @param from another repository of the same registry that may have it
+   */
+  async upload(repository: Repository, content: Content, from: string | undefined): Promise<Uploaded> {
+    const host = hostOf(repository.domain);
+    const { digest } = content;
+    const there = await this.#ask(repository, host, "pull,push", {
+      method: "HEAD",
+      path: `blobs/${digest}`,
+      headers: [],
+    });
+    if (there.status === 200) return "there";
+    if (there.status === 401 || there.status === 403) {
+      throw new Failure(`${host} does not let you push to ${repository.path}`, {
+        hint: `'mycontainer login ${repository.domain}' tells it who you are`,
+      });
+    }
+    const mount = from === undefined ? "" : `?${query({ mount: digest, from })}`;
+    const begun = await this.#ask(repository, host, "pull,push", {
+      method: "POST",
+      path: `blobs/uploads/${mount}`,
+      headers: [],
+    });
+    if (begun.status === 201 && from !== undefined) return "mounted";
+    const location = this.#session.locationOf(host, begun);
+    if (begun.status !== 202 || location === undefined) {
+      throw failureOf(begun, `a place for ${digest} in ${repository.path}`);
+    }
+    const answer = await this.#ask(repository, host, "pull,push", {
+      method: "PUT",
+      path: `${location}${location.includes("?") ? "&" : "?"}${query({ digest })}`,
+      headers: [["content-type", OCTETS]],
+      body: { kind: "file", handle: content.handle, offset: 0, sizeBytes: content.sizeBytes },
+    });
+    if (answer.status !== 201) throw failureOf(answer, `room for ${digest} in ${repository.path}`);
+    return "sent";
   }
 
-  /** Follows redirects. Where they lead to another host, nothing goes along that tells who asks. */
-  async #get(
-    repository: Repository,
-    what: string,
-    extra: Pick<Exchange, "headers"> & { readonly sink?: Sink },
-    progress?: (bytes: number) => void,
-  ): Promise<Answer> {
-    const host = hostOf(repository.domain);
-    const key = `${host}/${repository.path}`;
-    const scheme = this.#schemes.get(host) ?? "https";
-    const origin = `${scheme}://${host}`;
-    try {
-      let url = `${origin}/v2/${repository.path}/${what}`;
-      let wasRefused = false;
-      for (let redirects = 0; redirects <= REDIRECT_LIMIT; ) {
-        const isOwn = originOf(url) === origin;
-        const granted = isOwn ? this.#granted.get(key) : undefined;
-        const headers = [...extra.headers, ...(granted === undefined ? [] : [["authorization", granted] as const])];
-        const answer = await this.#transport({ method: "GET", url, ...extra, ...this.#way(url), headers }, progress);
-        this.#schemes.set(host, scheme);
-        if (answer.status === 401 && isOwn && !wasRefused) {
-          wasRefused = true;
-          const next = await this.#authorize(repository, answer, scheme === "http");
-          // Compared with what came with this exchange: another one may have been granted the same meanwhile.
-          if (next !== undefined && next !== granted) {
-            this.#granted.set(key, next);
-            continue;
-          }
-        }
-        const location = answer.headers.get("location");
-        if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
-        url = location.startsWith("/") ? `${origin}${location}` : location;
-        redirects++;
-      }
-    } catch (error) {
-      const isPlain = error instanceof TransportError && (error.code === "EPROTO" || error.trouble === "cut");
-      if (!isPlain || !isLocal(host) || this.#schemes.has(host)) throw error;
-      this.#schemes.set(host, "http");
-      return this.#get(repository, what, extra, progress);
+  /** Gives a manifest its tag, or puts it there under its digest alone. Throws a Failure if the registry has made something else of it. */
+  async putManifest(reference: Named, content: Content, mediaType: string): Promise<void> {
+    const { domain, path, tag } = reference;
+    const answer = await this.#ask(reference, hostOf(domain), "pull,push", {
+      method: "PUT",
+      path: `manifests/${tag ?? content.digest}`,
+      headers: [["content-type", mediaType]],
+      body: { kind: "file", handle: content.handle, offset: 0, sizeBytes: content.sizeBytes },
+    });
+    if (answer.status !== 201) throw failureOf(answer, `a place for the manifest of ${path}:${tag ?? content.digest}`);
+    const stored = answer.headers.get("docker-content-digest");
+    if (stored !== undefined && stored !== content.digest) {
+      throw new Failure(`the registry has stored ${stored.slice(0, MESSAGE_LIMIT)} in place of ${content.digest}`, {
+        hint: "the registry is damaged, or somebody stands between it and this machine",
+      });
     }
-    throw new Failure(`${host} redirects again and again`);
   }
 }

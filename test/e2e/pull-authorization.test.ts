@@ -90,7 +90,7 @@ authorizationTest("a token is fetched with the name of a login", async ({ store,
   guardByToken(registry, ({ headers }) => headers.authorization === `Basic ${USER}`);
   const refused = await store.call(["pull", name]);
   assert.equal(refused.status, 125);
-  assert.match(refused.stderr, /no access to image .*team\/app:1.*docker login/s);
+  assert.match(refused.stderr, /no access to image .*team\/app:1.*mycontainer login/s);
   login({ auth: USER });
   const { status, stderr } = await store.call(["pull", name]);
   assert.equal(status, 0, stderr);

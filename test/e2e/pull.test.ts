@@ -1,9 +1,9 @@
 /** Pulling images: what users see, and what is left when it goes wrong. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { certificateAuthority } from "./certificates.ts";
 import { MYCONTAINER, start, startOnTerminal } from "./harness.ts";
 import { digestOf } from "./image-layout.ts";
 import { contentsOf, type ImageStore, storeTest } from "./image-store.ts";
@@ -253,19 +253,10 @@ pullTest("what a registry refuses is told plainly", async (store, registry) => {
 });
 
 storeTest("certificates are checked, and what is wrong with one is told", async (store) => {
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: store.directory, stdio: "pipe" });
-  const subject = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=test"];
-  openssl("req", "-x509", ...subject, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2");
-  const issue = (name: string, ...options: string[]) => {
-    openssl("req", ...subject, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-addext", `subjectAltName=${name}`);
-    const by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-copy_extensions", "copy"];
-    openssl("x509", "-req", "-in", `${name}.csr`, ...by, "-out", `${name}.pem`, ...options);
-    const read = (file: string) => readFileSync(join(store.directory, file), "utf8");
-    return { cert: read(`${name}.pem`), key: read(`${name}.key`) };
-  };
-  const trusting = { SSL_CERT_FILE: join(store.directory, "ca.pem") };
-  const right = await openRegistry(issue("IP:127.0.0.1", "-days", "2"));
-  const other = await openRegistry(issue("DNS:other.example", "-days", "2"));
+  const { issue, authority } = certificateAuthority(store.directory);
+  const trusting = { SSL_CERT_FILE: authority };
+  const right = await openRegistry(issue("IP:127.0.0.1"));
+  const other = await openRegistry(issue("DNS:other.example"));
   try {
     right.image("app:1", [layer("one")]);
     const attempt = async (host: string, env: Record<string, string>) =>

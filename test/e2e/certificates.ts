@@ -1,0 +1,24 @@
+/** Certificates for servers of a test's own, by openssl. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export type Issued = { cert: string; key: string; certFile: string; keyFile: string };
+
+/** An authority whose files lie in the directory. */
+export function certificateAuthority(directory: string): { authority: string; issue: (name: string) => Issued } {
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
+  const subject = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=test"];
+  openssl("req", "-x509", ...subject, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2");
+  return {
+    authority: join(directory, "ca.pem"),
+    /** For a name as in `DNS:localhost`, or `IP:127.0.0.1`. */
+    issue(name) {
+      openssl("req", ...subject, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-addext", `subjectAltName=${name}`);
+      const by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-copy_extensions", "copy"];
+      openssl("x509", "-req", "-in", `${name}.csr`, ...by, "-out", `${name}.pem`, "-days", "2");
+      const [certFile, keyFile] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)];
+      return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8"), certFile, keyFile };
+    },
+  };
+}
