@@ -9,7 +9,7 @@ import { openHost } from "../linux/hostpath.ts";
 import { sendSignal } from "../linux/process.ts";
 import { besideExecutable } from "../linux/program.ts";
 import { SIG } from "../linux/signal.ts";
-import { type AtWork, type Caged, endOf, startOn } from "./confine.ts";
+import { type AtWork, type Caged, endOf, startOn, type World } from "./confine.ts";
 import { hexOf } from "./reference.ts";
 
 /** More than any image has; each is far below what would hurt the host. */
@@ -25,7 +25,7 @@ const LIMITS = {
 } as const;
 
 /** Exit statuses: native/codec/src/failure.rs. */
-const STATUS = { notAnArchive: 3, malformed: 4, system: 5, full: 6, mismatch: 7, tooLarge: 8 } as const;
+const STATUS = { notAnArchive: 3, malformed: 4, system: 5, full: 6, mismatch: 7, tooLarge: 8, unread: 9 } as const;
 
 const AGAIN = "make or copy it again";
 
@@ -69,11 +69,17 @@ export interface Expected {
   readonly sizeBytes?: number;
 }
 
-function start(command: "unpack" | "split", options: readonly string[], directory: string, input: Handle): AtWork {
+function start(
+  command: "unpack" | "split" | "pack",
+  options: readonly string[],
+  world: World,
+  archive: Handle,
+  more: readonly Handle[] = [],
+): AtWork {
   const path = besideExecutable("mycontainer-codec");
   try {
     using program = openHost(path, 0);
-    return startOn(program, ["mycontainer-codec", command, ...options], directory, input);
+    return startOn(program, ["mycontainer-codec", command, ...options], world, archive, more);
   } catch (error) {
     if (!isErrno(error, "ENOENT") || error.about !== path) throw error;
     throw new Failure(`${path} is missing`, { hint: "it is built together with mycontainer: 'npm run build'" });
@@ -82,7 +88,7 @@ function start(command: "unpack" | "split", options: readonly string[], director
 
 /** The codec's answer, or what it complains of as a Failure. `about` is what the user knows the archive by. */
 function answerOf({ ending, answer, complaint }: Caged, about: string, kind: string, wanted: string): unknown {
-  if (ending.kind === "killed") throw new Failure(`reading ${about} was ended by signal ${ending.signal}`);
+  if (ending.kind === "killed") throw new Failure(`work on ${about} was ended by signal ${ending.signal}`);
   switch (ending.status) {
     case 0:
       // The codec's own words: native/codec/src/json.rs.
@@ -97,10 +103,12 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
       throw new Failure(`${about} is refused: ${complaint}`);
     case STATUS.full:
       throw new KernelError("write", 28, complaint);
+    case STATUS.unread:
+      throw new Failure("whoever reads the archive has gone before its end");
     case STATUS_NO_CAGE:
       throw new Failure(`cannot confine the program that reads archives: ${complaint}`, { hint: "run it as root" });
     default:
-      throw new Failure(`cannot unpack ${about}: ${complaint}`);
+      throw new Failure(`cannot ${kind === "tree" ? "pack" : "unpack"} ${about}: ${complaint}`);
   }
 }
 
@@ -128,7 +136,7 @@ export function startUnpacking(archive: Handle, directory: string, expected: Exp
   if (expected.sizeBytes !== undefined) options.push("--size", `${expected.sizeBytes}`);
   const wanted =
     expected.digest === undefined ? "the archive of a root file system is expected, as 'tar -c' makes it" : AGAIN;
-  const work = start("unpack", options, directory, archive);
+  const work = start("unpack", options, { kind: "writable", directory }, archive);
   return {
     readyFd: work.answer.fd,
     end: () => answerOf(endOf(work), about, "archive", wanted) as UnpackedLayer,
@@ -157,9 +165,39 @@ export function splitArchive(archive: Handle, directory: string, about: string):
   const wanted =
     "what 'docker save' or 'skopeo copy' write is expected; for a root file system, use 'mycontainer import'";
   return answerOf(
-    endOf(start("split", options, directory, archive)),
+    endOf(start("split", options, { kind: "writable", directory }, archive)),
     about,
     "archive of images",
     wanted,
   ) as SplitArchive;
+}
+
+export interface PackedTree extends Sums {
+  readonly entries: number;
+  /** Sockets: no archive can hold them. */
+  readonly skipped: number;
+}
+
+export interface PackOptions {
+  readonly compression: Sums["compression"];
+  /** Stands before all names: then the tree itself has that name. */
+  readonly prefix?: string;
+  /** The owners on disk that are the container's, from 0 on, if its ids are mapped. */
+  readonly owners?: { readonly first: number; readonly count: number } | undefined;
+  /** If what is packed is an overlay's upper directory: lists of names, each ended by NUL. */
+  readonly layer?: {
+    readonly opaque: Handle;
+    /** What is left out as long as it is empty: it was made to be mounted on. */
+    readonly places: Handle;
+  };
+}
+
+/** Writes a tree into an open file as an archive. `about` is what the user knows the tree by. */
+export function packTree(world: World, archive: Handle, about: string, options: PackOptions): PackedTree {
+  const { compression, prefix = "", owners, layer } = options;
+  const args = ["--max-entries", `${LIMITS.entries}`, "--max-depth", `${LIMITS.depth}`];
+  args.push("--compress", compression, "--prefix", prefix, "--layer", layer === undefined ? "no" : "yes");
+  if (owners !== undefined) args.push("--owners", `${owners.first}:${owners.count}`);
+  const work = start("pack", args, world, archive, layer === undefined ? [] : [layer.opaque, layer.places]);
+  return answerOf(endOf(work), about, "tree", AGAIN) as PackedTree;
 }

@@ -15,7 +15,7 @@ const CAPABILITIES = { chown: 0, dacOverride: 1, fowner: 3, fsetid: 4, mknod: 27
 
 const LIMITS: Cage["limits"] = [
   [RLIMIT.core, 0n],
-  [RLIMIT.openFiles, 64n],
+  [RLIMIT.openFiles, 512n], // to pack takes one for each directory that it is in
   [RLIMIT.addressSpace, 1n << 30n], // windows of zstd are up to 128 MiB
 ];
 
@@ -37,30 +37,53 @@ export interface AtWork extends Disposable {
   readonly pipes: DisposableStack;
 }
 
-function cageOf(directory: string): Cage {
+/** What is a codec's whole world: a directory that it writes to, or a tree that it only reads. */
+export type World =
+  | { readonly kind: "writable"; readonly directory: string }
+  | { readonly kind: "read-only"; readonly directory: string }
+  /** A mount that is attached nowhere. */
+  | { readonly kind: "mount"; readonly mount: Handle; readonly about: string };
+
+function cageOf(world: World): Cage {
+  const safe = ATTR.nosuid | ATTR.nodev | ATTR.noexec;
   return {
     namespaces: CLONE.newNet | CLONE.newIpc | CLONE.newUts,
     limits: LIMITS,
     capabilities: Object.values(CAPABILITIES),
     root: () => {
-      const at = openHost(directory, O_PATH | O_DIRECTORY);
-      const tree = cloneHostTree(directory, { recursive: false });
+      const about = world.kind === "mount" ? world.about : world.directory;
+      const at = openHost(world.kind === "mount" ? "/" : world.directory, O_PATH | O_DIRECTORY);
+      const tree = world.kind === "mount" ? world.mount : cloneHostTree(world.directory, { recursive: false });
+      const isWritable = world.kind === "writable";
       // Kernels before 5.12 cannot; it is a second line of defence there.
-      changeAttributes(tree.fd, { set: ATTR.nosuid | ATTR.nodev | ATTR.noexec, propagation: MS.private });
-      return { tree, at, about: directory };
+      changeAttributes(tree.fd, {
+        set: isWritable ? safe : safe | ATTR.rdonly | ATTR.noatime,
+        propagation: MS.private,
+      });
+      return { tree, at, about };
     },
   };
 }
 
-/** Starts a static program on an input, with a directory as its whole world. */
-export function startOn(program: Handle, argv: readonly string[], directory: string, input: Handle): AtWork {
+/**
+ * Starts a static program.
+ * @param archive its descriptor 0, which it reads or writes
+ * @param more its descriptors from 3 on
+ */
+export function startOn(
+  program: Handle,
+  argv: readonly string[],
+  world: World,
+  archive: Handle,
+  more: readonly Handle[] = [],
+): AtWork {
   const [answer, answerEnd] = pipe();
   const [complaint, complaintEnd] = pipe();
   using ends = new DisposableStack();
   for (const end of [answerEnd, complaintEnd]) ends.use(end);
   using stack = new DisposableStack();
   for (const end of [answer, complaint]) stack.use(end);
-  const child = startCaged(program, argv, [input, answerEnd, complaintEnd], cageOf(directory));
+  const child = startCaged(program, argv, [archive, answerEnd, complaintEnd, ...more], cageOf(world));
   stack.use(child.pidfd);
   const kept = stack.move();
   const giveUp = (): void => {

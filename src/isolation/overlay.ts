@@ -28,6 +28,8 @@ export interface Overlay {
   readonly volatile: boolean;
 }
 
+/** What some kernels have on, and would leave an upper directory that is no layer: entries that say where their content is. */
+const WHOLE = ["redirect_dir", "metacopy"] as const;
 /** fsconfig(2) takes strings of less than 256 bytes. */
 const OPTION_LIMIT_BYTES = 255;
 /** mount(2) takes one page of options. */
@@ -69,6 +71,7 @@ function inDirectory<T>(path: string, action: () => T): T {
 function finish(context: Handle, overlay: Overlay): Handle {
   setOption(context.fd, "upperdir", overlay.upper);
   setOption(context.fd, "workdir", overlay.work);
+  for (const name of WHOLE) setOption(context.fd, name, "off");
   if (overlay.volatile) setFlag(context.fd, "volatile");
   return createDetached(context.fd, "overlay", 0);
 }
@@ -152,7 +155,7 @@ function openFromAttached(overlay: Overlay, lowerMounts: readonly Handle[]): Han
  * descriptors, mounts it there and leaves us a detached copy.
  */
 function openByMount(overlay: Overlay, lower: string): Handle {
-  const options = `lowerdir=${lower},upperdir=${overlay.upper},workdir=${overlay.work}${overlay.volatile ? ",volatile" : ""}`;
+  const options = `lowerdir=${lower},upperdir=${overlay.upper},workdir=${overlay.work},${WHOLE.map((name) => `${name}=off`).join(",")}${overlay.volatile ? ",volatile" : ""}`;
   if (options.length > PAGE_LIMIT_BYTES) {
     throw new Failure(`an image of ${overlay.layers.length} layers is too much for this kernel`, {
       hint: "a kernel of 6.7 or newer takes more, or flatten the image",

@@ -1,6 +1,6 @@
 /**
  * Programs of ours that deal with what strangers have made run in a cage: a root that has only what they need, no descriptors
- * but three, and no privileges but those that their work takes.
+ * but those that they are given, and no privileges but those that their work takes.
  */
 import { attempt, call, isErrno, KernelError } from "./error.ts";
 import { duplicate, type Handle, placeAt } from "./fd.ts";
@@ -47,7 +47,7 @@ export interface Cage {
   readonly user?: number;
 }
 
-/** Starts a static program in a cage. `streams` become its descriptors 0, 1 and 2; it ends when we end. */
+/** Starts a static program in a cage. `streams` become its descriptors from 0 on, 0, 1 and 2 at least; it ends when we end. */
 export function startCaged(program: Handle, argv: readonly string[], streams: readonly Handle[], cage: Cage): Child {
   const child = fork(CLONE.newMount | CLONE.newPid | cage.namespaces);
   if (child !== undefined) return child;
@@ -64,7 +64,7 @@ export function startCaged(program: Handle, argv: readonly string[], streams: re
     // After the change of user, which takes it back.
     prctl(PR.setPdeathsig, SIG.KILL);
     if (isForsaken()) exit(STATUS_NO_CAGE);
-    call("close_range", "", 3, kept.fd - 1, 0);
+    call("close_range", "", streams.length, kept.fd - 1, 0);
     call("close_range", "", kept.fd + 1, MAX_FD, 0);
     const result = execveFd(kept.fd, argv, []);
     throw new KernelError("execveat", -result, argv[0] ?? "");

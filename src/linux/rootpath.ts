@@ -72,6 +72,12 @@ export function openEntry(dirFd: number, name: string, flags: number): Handle {
   return callForHandle("openat", name, dirFd, name, flags | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
+/** As `openEntry`; undefined if there is nothing of that name. */
+export function openEntryIfThere(dirFd: number, name: string, flags: number): Handle | undefined {
+  const fd = attempt("openat", dirFd, name, flags | O_NOFOLLOW | O_CLOEXEC, 0);
+  return fd === -ENOENT ? undefined : opened(fd, name);
+}
+
 /** The path's parts, without empty ones and `.`; `..` is resolved by the kernel and refused here. */
 function partsOf(path: string): string[] {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");

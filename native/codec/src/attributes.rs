@@ -54,7 +54,7 @@ fn set_xattrs(entry: &Entry, file: &OwnedFd, dropped: &mut u64) -> Result<()> {
 }
 
 /// What an image may set: user's own attributes, capabilities of programs, access lists.
-fn belongs_to_file(name: &[u8]) -> bool {
+pub fn belongs_to_file(name: &[u8]) -> bool {
     (name.starts_with(b"user.") && !name.starts_with(b"user.overlay."))
         || matches!(
             name,

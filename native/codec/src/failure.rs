@@ -25,6 +25,8 @@ pub enum Kind {
     Mismatch = 7,
     /// A limit was passed.
     TooLarge = 8,
+    /// Nobody reads the archive that is being written.
+    Unread = 9,
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -48,11 +50,12 @@ pub fn too_large<T>(message: impl Into<String>) -> Result<T> {
 
 /// The failure of a system call: what was attempted, on what.
 pub fn system(call: &str, path: &[u8], error: &io::Error) -> Failure {
-    let full = matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT));
-    Failure::new(
-        if full { Kind::Full } else { Kind::System },
-        format!("{call} {}: {error}", Shown(path)),
-    )
+    let kind = match error.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT) => Kind::Full,
+        Some(libc::EPIPE) => Kind::Unread,
+        _ => Kind::System,
+    };
+    Failure::new(kind, format!("{call} {}: {error}", Shown(path)))
 }
 
 const SHOWN_BYTES: usize = 200;

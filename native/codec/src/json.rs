@@ -1,5 +1,6 @@
 //! Answers as JSON. Bytes that are not UTF-8 become lone surrogates, as native/src/door.rs has it.
 
+use crate::pack::Packed;
 use crate::split::Member;
 use crate::stream::Sums;
 use crate::unpack::Unpacked;
@@ -49,6 +50,15 @@ pub fn unpacked(done: &Unpacked, of: &Sums) -> String {
         done.dropped_xattrs,
         list(done.opaque.iter().map(|path| string(path))),
         list(done.implied.iter().map(|path| string(path)))
+    )
+}
+
+pub fn packed(done: &Packed, of: &Sums) -> String {
+    format!(
+        r#"{{{},"entries":{},"skipped":{}}}"#,
+        sums(of),
+        done.entries,
+        done.skipped
     )
 }
 

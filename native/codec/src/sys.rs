@@ -1,8 +1,8 @@
 //! The calls on files that the standard library does not have: all below a descriptor, none by a path of the host.
 
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 /// Links are followed inside the root only, and those of /proc not at all: openat2(2).
 const RESOLVE_IN_ROOT: u64 = 0x10;
@@ -157,6 +157,135 @@ pub fn set_xattr(file: &OwnedFd, name: &[u8], value: &[u8]) -> io::Result<()> {
         )
     })
     .map(drop)
+}
+
+/// What an open file is.
+pub fn stat_of(file: &OwnedFd) -> io::Result<libc::stat> {
+    // SAFETY: the kernel fills the struct, for which all zeros are valid.
+    unsafe {
+        let mut status = std::mem::zeroed();
+        check(libc::fstat(file.as_raw_fd(), &raw mut status))?;
+        Ok(status)
+    }
+}
+
+/// The names in a directory, in no order, without "." and "..".
+pub fn names_in(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+    // The stream has a descriptor of its own, which it closes.
+    let own = open_at(directory, b".", libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
+    // SAFETY: the stream is used here only, and closed once.
+    unsafe {
+        let stream = libc::fdopendir(own.into_raw_fd());
+        if stream.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        let mut names = Vec::new();
+        let ended = loop {
+            *libc::__errno_location() = 0;
+            let entry = libc::readdir(stream);
+            if entry.is_null() {
+                break io::Error::last_os_error();
+            }
+            let name = CStr::from_ptr((*entry).d_name.as_ptr()).to_bytes();
+            if name != b"." && name != b".." {
+                names.push(name.to_vec());
+            }
+        };
+        libc::closedir(stream);
+        match ended.raw_os_error() {
+            Some(0) | None => Ok(names),
+            Some(_) => Err(ended),
+        }
+    }
+}
+
+pub fn read_link_at(parent: &OwnedFd, name: &[u8]) -> io::Result<Vec<u8>> {
+    let name = c_string(name)?;
+    let mut buffer = vec![0; libc::PATH_MAX as usize];
+    // SAFETY: the buffer is as long as is said.
+    let length = check(unsafe {
+        libc::readlinkat(
+            parent.as_raw_fd(),
+            name.as_ptr(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    } as i64)?;
+    buffer.truncate(length as usize);
+    Ok(buffer)
+}
+
+const XATTR_LIST_LIMIT_BYTES: usize = 64 * 1024;
+const XATTR_LIMIT_BYTES: usize = 64 * 1024;
+
+/// The names of a file's extended attributes; none where the file system has none.
+pub fn xattr_names(file: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+    let mut buffer = vec![0u8; XATTR_LIST_LIMIT_BYTES];
+    // SAFETY: the buffer is as long as is said.
+    let result = check(unsafe {
+        libc::flistxattr(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len())
+    } as i64);
+    let length = match result {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSUP) => 0,
+        other => other? as usize,
+    };
+    Ok(buffer[..length]
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect())
+}
+
+/// The value of an extended attribute; None if it has gone meanwhile.
+pub fn get_xattr(file: &OwnedFd, name: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let name = c_string(name)?;
+    let mut buffer = vec![0u8; XATTR_LIMIT_BYTES];
+    // SAFETY: the buffer is as long as is said.
+    let result = check(unsafe {
+        libc::fgetxattr(
+            file.as_raw_fd(),
+            name.as_ptr(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    } as i64);
+    match result {
+        Err(error) if error.raw_os_error() == Some(libc::ENODATA) => Ok(None),
+        Err(error) => Err(error),
+        Ok(length) => {
+            buffer.truncate(length as usize);
+            Ok(Some(buffer))
+        }
+    }
+}
+
+/// The parts of a file that are no holes: start and length (lseek(2), SEEK_DATA).
+pub fn data_of(file: &OwnedFd, size: u64) -> io::Result<Vec<(u64, u64)>> {
+    let seek = |offset: u64, whence: c_int| {
+        // SAFETY: no pointers.
+        check(unsafe { libc::lseek(file.as_raw_fd(), offset as i64, whence) })
+    };
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while at < size {
+        let start = match seek(at, libc::SEEK_DATA) {
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => break,
+            other => other? as u64,
+        };
+        let end = (seek(start, libc::SEEK_HOLE)? as u64).min(size);
+        if start >= end {
+            break;
+        }
+        parts.push((start, end - start));
+        at = end;
+    }
+    seek(0, libc::SEEK_SET)?;
+    Ok(parts)
+}
+
+pub fn seek_to(file: &std::fs::File, offset: u64) -> io::Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::lseek(file.as_raw_fd(), offset as i64, libc::SEEK_SET) }).map(drop)
 }
 
 /// New files get the modes that they are given.
