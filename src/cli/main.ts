@@ -39,7 +39,30 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   history: { help: "Show how an image was made", load: () => import("./history.ts") },
   tag: { help: "Give an image another name", load: () => import("./tag.ts") },
   rmi: { help: "Remove images", load: () => import("./rmi.ts") },
+  system: { help: "Show, check and clean up what is on disk: df, check, prune", load: () => import("./system.ts") },
+  ...groups(),
 };
+
+/** `image ls`, `container rm`, ...: commands by the names that docker has for them as well. */
+function groups(): Record<string, { readonly help: string; readonly load: () => Promise<Command> }> {
+  const entry = (group: "image" | "container" | "network" | "volume", help: string) => ({
+    help,
+    load: async () => {
+      const { runGroup } = await import("./groups.ts");
+      const call = async (name: string, argv: readonly string[]): Promise<number> => {
+        const command = await COMMANDS[name]?.load();
+        return command === undefined ? EXIT.own : command.run(argv);
+      };
+      return { run: (argv: readonly string[]) => runGroup(group, argv, call) };
+    },
+  });
+  return {
+    image: entry("image", "Commands for images: ls, rm, prune, ..."),
+    container: entry("container", "Commands for containers: ls, rm, prune, ..."),
+    network: entry("network", "Commands for networks: prune"),
+    volume: entry("volume", "Commands for volumes: prune"),
+  };
+}
 
 function usage(): string[] {
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 3;

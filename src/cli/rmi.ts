@@ -1,11 +1,12 @@
 /**
  * `mycontainer rmi`.
  */
-import { type StateRoot, stateRoot } from "../container/paths.ts";
-import { listIds, readState } from "../container/state.ts";
+import { stateRoot } from "../container/paths.ts";
+import { usersOf } from "../container/prune.ts";
+import { allStates } from "../container/usage.ts";
 import { Failure } from "../failure.ts";
 import { familiarName } from "../image/reference.ts";
-import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
+import { type Removal, removeImage } from "../image/remove.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
@@ -24,7 +25,7 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const root = stateRoot();
   reconcileStore(root.images);
-  const users = imageUsers(root);
+  const users = usersOf(allStates(root));
   let failed = false;
   for (const image of rest) {
     try {
@@ -35,14 +36,6 @@ export function run(argv: readonly string[]): number {
     }
   }
   return failed ? 1 : 0;
-}
-
-/** What each container is made of, also of those that have ended. */
-function imageUsers(root: StateRoot): ImageUser[] {
-  return listIds(root).flatMap((id) => {
-    const state = readState(root, id);
-    return state === undefined ? [] : [{ container: id, digest: state.imageDigest }];
-  });
 }
 
 function tell(removal: Removal): void {

@@ -70,7 +70,7 @@ export interface Expected {
 }
 
 function start(
-  command: "unpack" | "split" | "pack",
+  command: "unpack" | "split" | "pack" | "sum",
   options: readonly string[],
   world: World,
   archive: Handle,
@@ -200,4 +200,18 @@ export function packTree(world: World, archive: Handle, about: string, options: 
   if (owners !== undefined) args.push("--owners", `${owners.first}:${owners.count}`);
   const work = start("pack", args, world, archive, layer === undefined ? [] : [layer.opaque, layer.places]);
   return answerOf(endOf(work), about, "tree", AGAIN) as PackedTree;
+}
+
+export interface FileSum {
+  /** The file's name in the directory. */
+  readonly file: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Reads all files of a directory and tells their digests. */
+export function sumFiles(directory: string): FileSum[] {
+  using nothing = openHost("/dev/null", 0);
+  const work = start("sum", [], { kind: "read-only", directory }, nothing);
+  return answerOf(endOf(work), directory, "directory", AGAIN) as FileSum[];
 }

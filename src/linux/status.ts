@@ -71,3 +71,13 @@ export function statusOfFd(fd: number, about = ""): FileStatus {
   call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, buffer);
   return parseStatx(buffer);
 }
+
+const BLOCK_BYTES = 512;
+
+/** As `statusOfFd`, with what the file takes on its file system. */
+export function statusWithUsage(fd: number, about = ""): FileStatus & { readonly allocatedBytes: number } {
+  const buffer = new Uint8Array(STATX_BYTES);
+  call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, buffer);
+  const blocks = Number(new DataView(buffer.buffer).getBigUint64(48, true));
+  return { ...parseStatx(buffer), allocatedBytes: blocks * BLOCK_BYTES };
+}

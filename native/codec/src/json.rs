@@ -3,6 +3,7 @@
 use crate::pack::Packed;
 use crate::split::Member;
 use crate::stream::Sums;
+use crate::sum::Sum;
 use crate::unpack::Unpacked;
 use std::fmt::Write;
 
@@ -60,6 +61,17 @@ pub fn packed(done: &Packed, of: &Sums) -> String {
         done.entries,
         done.skipped
     )
+}
+
+pub fn sums_of(files: &[Sum]) -> String {
+    list(files.iter().map(|file| {
+        format!(
+            r#"{{"file":{},"digest":"sha256:{}","size":{}}}"#,
+            string(&file.name),
+            file.digest,
+            file.size
+        )
+    }))
 }
 
 pub fn members(members: &[Member], of: &Sums) -> String {

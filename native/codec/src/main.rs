@@ -1,4 +1,5 @@
-//! Archives for mycontainer. `mycontainer-codec unpack|split` reads an archive from descriptor 0, `pack` writes one there. It works
+//! Archives for mycontainer. `mycontainer-codec unpack|split` reads an archive from descriptor 0, `pack` writes one there, `sum`
+//! tells the digests of files. It works
 //! in the current directory, and answers with JSON on descriptor 1, or with one line on descriptor 2 and an exit status (failure.rs).
 //!
 //! It trusts nothing that it reads and needs nothing but its descriptors: src/image/confine.ts has put it into an empty root,
@@ -16,6 +17,7 @@ mod pax;
 mod sparse;
 mod split;
 mod stream;
+mod sum;
 mod sys;
 mod unpack;
 
@@ -151,6 +153,9 @@ fn run() -> Result<String> {
     let here = OwnedFd::from(here);
     // SAFETY: descriptor 0 is the caller's archive, and nobody else's here.
     let input = unsafe { File::from_raw_fd(0) };
+    if command == "sum" {
+        return Ok(json::sums_of(&sum::sums(&here)?));
+    }
     if command == "pack" {
         return pack(&here, input, options);
     }
@@ -170,7 +175,7 @@ fn run() -> Result<String> {
         }
         _ => Err(Failure::new(
             Kind::Usage,
-            "usage: mycontainer-codec unpack|split|pack OPTIONS",
+            "usage: mycontainer-codec unpack|split|pack|sum OPTIONS",
         )),
     }
 }

@@ -41,7 +41,9 @@ test("waiting for what is never written ends with the command", async () => {
 });
 
 test("a terminal is a terminal, takes input and another size", async () => {
-  const script = "tty; trap 'stty size; exit 5' WINCH; echo ready; while :; do read line; done";
+  // stty(1) sets rows and columns one after the other.
+  const sized = 'size=$(stty size); echo "$size"; [ "$size" != "33 101" ] || exit 5';
+  const script = `tty; trap '${sized}' WINCH; echo ready; while :; do read line; done`;
   const terminal = startOnTerminal(directory, ["sh", "-c", script]);
   await terminal.sees("stdout", "ready");
   terminal.resize(33, 101);

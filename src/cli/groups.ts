@@ -1,0 +1,73 @@
+/**
+ * Groups of commands, as docker has them: `image ls` is `images`.
+ */
+import { Failure } from "../failure.ts";
+import { line } from "../term/output.ts";
+import { type PruneKind, runPrune } from "./prune.ts";
+
+export type Group = "image" | "container" | "network" | "volume";
+
+/** By group: what a command of it is called on its own. */
+const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
+  image: {
+    ls: "images",
+    list: "images",
+    rm: "rmi",
+    remove: "rmi",
+    history: "history",
+    import: "import",
+    inspect: "inspect",
+    load: "load",
+    pull: "pull",
+    push: "push",
+    save: "save",
+    tag: "tag",
+  },
+  container: {
+    ls: "ps",
+    list: "ps",
+    ps: "ps",
+    commit: "commit",
+    diff: "diff",
+    exec: "exec",
+    export: "export",
+    inspect: "inspect",
+    kill: "kill",
+    logs: "logs",
+    rm: "rm",
+    run: "run",
+    stats: "stats",
+    stop: "stop",
+    wait: "wait",
+  },
+  network: {},
+  volume: {},
+};
+
+/** What a command of a group stands for: another command, or `prune`. Throws a Failure. Pure. */
+export function aliasOf(group: Group, command: string | undefined): string {
+  const known = ALIASES[group];
+  if (command === "prune") return "prune";
+  if (command !== undefined && Object.hasOwn(known, command)) return known[command] ?? "";
+  const names = [...Object.keys(known), "prune"].sort();
+  throw new Failure(command === undefined ? `'${group}' needs a command` : `unknown command '${group} ${command}'`, {
+    hint: `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`,
+  });
+}
+
+/** @param runCommand runs a command by its name, and gives its exit status */
+export async function runGroup(
+  group: Group,
+  argv: readonly string[],
+  runCommand: (name: string, argv: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const [command, ...rest] = argv;
+  if (command === "--help" || command === "-h") {
+    line(`Usage: mycontainer ${group} COMMAND [FLAGS] ...`);
+    line("");
+    line(`Commands: ${[...Object.keys(ALIASES[group]), "prune"].sort().join(", ")}`);
+    return 0;
+  }
+  const name = aliasOf(group, command);
+  return name === "prune" ? runPrune(group satisfies PruneKind, rest) : runCommand(name, rest);
+}
