@@ -51,6 +51,8 @@ export interface Prepared {
   /** Held as long as the container is supervised. */
   readonly lock: Handle;
   readonly rootMount: Handle;
+  /** What something is mounted on in it. */
+  readonly mountPoints: readonly string[];
   readonly ports: Reservation;
   readonly interactive: boolean;
   readonly ownNetworkFiles: boolean;
@@ -61,9 +63,9 @@ const ID_TRIES = 16;
 const OTHERS_WRITE = 0o022;
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
-export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
+export function prepare({ root, options, defaults, seccomp, ...given }: PrepareRequest, emit: Emit): Prepared {
   checkOwner(root);
-  const image = imageOf(root, options);
+  const image = given.image ?? imageOf(root, options);
   const { id, lock } = claimNewId(root, image.baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();
@@ -101,6 +103,7 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
     imageName: image.baseName,
     lock,
     rootMount,
+    mountPoints: (designed.spec.mounts ?? []).map(({ destination }) => destination),
     ports,
     interactive: designed.interactive,
     ownNetworkFiles: designed.ownNetworkFiles,

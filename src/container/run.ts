@@ -30,13 +30,13 @@ import { removeOwnVolumes } from "./volumes.ts";
 const KILLED = 137;
 
 /** A container whose program runs, and what its supervisor holds of it. */
-interface Running extends Launched {
+export interface Running extends Launched {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   readonly startedAtMs: number;
 }
 
-interface StartOptions {
+export interface StartOptions {
   readonly root: StateRoot;
   readonly prepared: Prepared;
   readonly filter: Filter | undefined;
@@ -48,7 +48,7 @@ interface StartOptions {
 }
 
 /** Makes the container and lets its program go; undoes everything if that does not come to its end. */
-function start(options: StartOptions): Running {
+export function start(options: StartOptions): Running {
   const { root, prepared, emit } = options;
   let state = prepared.state;
   const durable = !state.removeAtEnd;
@@ -124,7 +124,7 @@ function reconcileOthers(root: StateRoot, emit: Emit): void {
 }
 
 /** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
-function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
+export function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
   const { state, prepared } = running;
   const code = exitCodeOf(ending);
   const outOfMemory = code === KILLED && oomKills(state.cgroupPath) > 0;

@@ -29,6 +29,9 @@ const STATUS = { notAnArchive: 3, malformed: 4, system: 5, full: 6, mismatch: 7,
 
 const AGAIN = "make or copy it again";
 
+/** What was to be read is something else. */
+export class NotAnArchive extends Failure {}
+
 export interface Sums {
   /** Of the bytes as they came. */
   readonly digest: string;
@@ -70,7 +73,7 @@ export interface Expected {
 }
 
 function start(
-  command: "unpack" | "split" | "pack" | "sum",
+  command: "unpack" | "split" | "pack" | "sum" | "digest",
   options: readonly string[],
   world: World,
   archive: Handle,
@@ -94,7 +97,7 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
       // The codec's own words: native/codec/src/json.rs.
       return JSON.parse(answer);
     case STATUS.notAnArchive:
-      throw new Failure(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
+      throw new NotAnArchive(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
     case STATUS.malformed:
       throw new Failure(`${about} is damaged: ${complaint}`, { hint: AGAIN });
     case STATUS.mismatch:
@@ -174,6 +177,7 @@ export function splitArchive(archive: Handle, directory: string, about: string):
 
 export interface PackedTree extends Sums {
   readonly entries: number;
+  readonly fileBytes: number;
   /** Sockets: no archive can hold them. */
   readonly skipped: number;
 }
@@ -192,14 +196,42 @@ export interface PackOptions {
   };
 }
 
-/** Writes a tree into an open file as an archive. `about` is what the user knows the tree by. */
-export function packTree(world: World, archive: Handle, about: string, options: PackOptions): PackedTree {
+/** A tree that is being packed. Whoever started it reads its end, or gives it up with its scope. */
+export interface Packing extends Disposable {
+  /** Becomes readable when there is nothing left to do but to call `end`. */
+  readonly readyFd: number;
+  readonly end: () => PackedTree;
+}
+
+/** Begins to write a tree into an open file as an archive. `about` is what the user knows the tree by. */
+export function startPackingTree(world: World, archive: Handle, about: string, options: PackOptions): Packing {
   const { compression, prefix = "", owners, layer } = options;
   const args = ["--max-entries", `${LIMITS.entries}`, "--max-depth", `${LIMITS.depth}`];
   args.push("--compress", compression, "--prefix", prefix, "--layer", layer === undefined ? "no" : "yes");
   if (owners !== undefined) args.push("--owners", `${owners.first}:${owners.count}`);
   const work = start("pack", args, world, archive, layer === undefined ? [] : [layer.opaque, layer.places]);
-  return answerOf(endOf(work), about, "tree", AGAIN) as PackedTree;
+  return {
+    readyFd: work.answer.fd,
+    end: () => answerOf(endOf(work), about, "tree", AGAIN) as PackedTree,
+    [Symbol.dispose]: () => work[Symbol.dispose](),
+  };
+}
+
+/** Writes a tree into an open file as an archive. `about` is what the user knows the tree by. */
+export function packTree(world: World, archive: Handle, about: string, options: PackOptions): PackedTree {
+  return startPackingTree(world, archive, about, options).end();
+}
+
+/**
+ * One digest of files of a tree, and of what is told of each; read in the cage, as many at once as there are processors.
+ * @param list paths and notes by turns, each ended by NUL; files whose note begins with `f` are read
+ */
+export function digestOfFiles(world: World, list: Handle, about: string): { digest: string; size: number } {
+  using nothing = openHost("/dev/null", 0);
+  return answerOf(endOf(start("digest", [], world, nothing, [list])), about, "tree", AGAIN) as {
+    digest: string;
+    size: number;
+  };
 }
 
 export interface FileSum {
