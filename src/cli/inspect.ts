@@ -2,6 +2,7 @@
  * `mycontainer inspect`.
  */
 import { currentState } from "../container/control.ts";
+import { readHealth } from "../container/health-file.ts";
 import { containerPaths, type StateRoot, stateRoot } from "../container/paths.ts";
 import { findContainer } from "../container/state.ts";
 import { Failure } from "../failure.ts";
@@ -11,6 +12,7 @@ import { parseExact, stringifyExact } from "../spec/json.ts";
 import { parseFlags, text } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { dockerFields } from "./docker-fields.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 
@@ -60,5 +62,10 @@ function inspectContainer(root: StateRoot, id: string): unknown {
   const state = currentState(root, id);
   const paths = containerPaths(root, id);
   const config = readTextIfThere(paths.config);
-  return { ...state, paths, config: config === undefined ? null : parseExact(config) };
+  return {
+    ...state,
+    ...dockerFields(state, readHealth(root, id)),
+    paths,
+    config: config === undefined ? null : parseExact(config),
+  };
 }

@@ -17,6 +17,7 @@ export interface Command {
 const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Command> }>> = {
   run: { help: "Make a container from an image and run a command in it", load: () => import("./run.ts") },
   exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
+  healthcheck: { help: "Check a container's health: run", load: () => import("./healthcheck.ts") },
   ps: { help: "List containers", load: () => import("./ps.ts") },
   stats: { help: "Show what containers use", load: () => import("./stats.ts") },
   logs: { help: "Show what a detached container has written", load: () => import("./logs.ts") },

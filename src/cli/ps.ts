@@ -2,6 +2,8 @@
  * `mycontainer ps`.
  */
 import { reconcile } from "../container/destroy.ts";
+import { type Health, healthPlanOf } from "../container/health.ts";
+import { readHealth } from "../container/health-file.ts";
 import { stateRoot } from "../container/paths.ts";
 import { type ContainerState, listIds, readState } from "../container/state.ts";
 import { Failure } from "../failure.ts";
@@ -17,7 +19,7 @@ import { requireRoot } from "./root.ts";
 
 const FLAGS = {
   all: toggle("a", "Show those that have ended, too"),
-  filter: list("f", "NAME=VALUE", "Only those with this name=, id=, status=, label= or ancestor="),
+  filter: list("f", "NAME=VALUE", "Only those with this name=, id=, status=, health=, label= or ancestor="),
   format: text("", "table|json", "How they are shown"),
   "no-trunc": toggle("", "Do not cut long commands"),
   quiet: toggle("q", "Show ids only"),
@@ -76,6 +78,8 @@ function parseFilter(input: string): Filter {
       return { name, matches: (state) => state.id.startsWith(value) };
     case "status":
       return { name, matches: (state) => state.status === value };
+    case "health":
+      return { name, matches: (state) => (healthOf(state) ?? "none") === value };
     case "ancestor":
       return { name, matches: (state) => state.image === value || state.imageDigest.startsWith(value) };
     case "label": {
@@ -83,7 +87,7 @@ function parseFilter(input: string): Filter {
       return { name, matches: ({ labels }) => (wanted === undefined ? key in labels : labels[key] === wanted) };
     }
     default:
-      throw new Failure(`unknown filter '${input}'`, { hint: "use name=, id=, status=, label= or ancestor=" });
+      throw new Failure(`unknown filter '${input}'`, { hint: "use name=, id=, status=, health=, label= or ancestor=" });
   }
 }
 
@@ -94,7 +98,7 @@ function printTable(states: readonly ContainerState[], isWhole: boolean): void {
     state.image,
     commandText(state.command, isWhole),
     `${formatAge(now - state.createdMs)} ago`,
-    statusText(state, now),
+    statusText(state, now, healthOf(state)),
     state.name,
   ]);
   for (const row of tableLines([["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"], ...rows]))
@@ -107,9 +111,18 @@ function commandText(command: readonly string[], isWhole: boolean): string {
   return `"${isWhole || whole.length <= COMMAND_LIMIT ? whole : `${whole.slice(0, COMMAND_LIMIT - 1)}…`}"`;
 }
 
-function statusText(state: ContainerState, now: number): string {
+/** What its checks have found; undefined for one that is not checked. */
+function healthOf({ id, healthcheck, status }: ContainerState): Health["status"] | undefined {
+  const isChecked = status === "running" && healthPlanOf(healthcheck) !== undefined;
+  return isChecked ? (readHealth(stateRoot(), id)?.status ?? "starting") : undefined;
+}
+
+function statusText(state: ContainerState, now: number, health: Health["status"] | undefined): string {
   if (state.status === "creating") return "Created";
-  if (state.exit === undefined) return `Up ${formatAge(now - (state.startedMs ?? now))}`;
+  if (state.exit === undefined) {
+    const told = health === "starting" ? "health: starting" : health;
+    return `Up ${formatAge(now - (state.startedMs ?? now))}${told === undefined ? "" : ` (${told})`}`;
+  }
   const reason = state.exit.outOfMemory ? ", out of memory" : "";
   return `Exited (${state.exit.code}${reason}) ${formatAge(now - state.exit.finishedMs)} ago`;
 }

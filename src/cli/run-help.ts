@@ -39,6 +39,18 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
     "sig-proxy": ["", "Pass signals on to it (the default)"],
     "oom-score-adj": ["SCORE", "How readily it is killed when memory runs out, -1000 to 1000"],
   },
+  Health: {
+    "health-cmd": [
+      "COMMAND",
+      "Command for its shell that tells whether it is healthy, in place of the image's; none is none",
+    ],
+    "health-interval": ["TIME", "Time between checks, as in 1m30s (the default is 30s)"],
+    "health-timeout": ["TIME", "How long a check may take (the default is 30s)"],
+    "health-retries": ["NUMBER", "Failures in a row that make it unhealthy (the default is 3)"],
+    "health-start-period": ["TIME", "Time after the start in which failures do not count"],
+    "health-start-interval": ["TIME", "Time between checks in that period (the default is 5s)"],
+    "no-healthcheck": ["", "Do not check, though the image asks for it"],
+  },
   Limits: {
     memory: ["SIZE", "Memory limit, as in 512m; 0 is no limit (the default is 512m)"],
     "memory-swap": ["SIZE", "Limit of memory and swap together; -1 is no limit of swap"],

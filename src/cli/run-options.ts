@@ -7,6 +7,7 @@ import { parseUlimit } from "../isolation/rlimits.ts";
 import { parseSignal } from "../linux/signal.ts";
 import type { Values } from "../term/flags.ts";
 import { type EnvironmentContext, entriesOfFile, environmentOf } from "./environment.ts";
+import { healthcheckOf } from "./health-flags.ts";
 import { parseMount, parseTmpfs, parseVolume, refuseSharedTargets } from "./mount-values.ts";
 import type { RUN_FLAGS } from "./run-flags.ts";
 import {
@@ -57,6 +58,7 @@ export function runOptionsOf(flags: RunFlags, words: readonly string[], context:
     user: flags.user,
     groupAdd: flags["group-add"],
     labels: labelsOf(flags, context),
+    healthcheck: healthcheckOf(flags),
     limits: limitsOf(flags),
     rlimits: flags.ulimit.map(parseUlimit),
     shmSizeBytes: given(flags["shm-size"], (value) => parseSize(value, "size of /dev/shm")),

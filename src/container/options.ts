@@ -3,6 +3,7 @@
  * looked up yet: names of users, images and networks are as they were given.
  */
 import type { DeviceRule, Rlimit } from "../spec/config.ts";
+import type { Healthcheck } from "../spec/image.ts";
 
 export type NetworkChoice =
   | { readonly kind: "bridge" }
@@ -84,6 +85,8 @@ export interface RunOptions {
   readonly user?: string;
   readonly groupAdd: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** What of the image's health check is to be otherwise; `["NONE"]` takes it away. */
+  readonly healthcheck?: Healthcheck;
   readonly limits: LimitOptions;
   readonly rlimits: readonly Rlimit[];
   readonly shmSizeBytes?: number;

@@ -32,6 +32,7 @@ import type { Design, PrepareRequest } from "./design.ts";
 import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
 import { reconcile, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { healthPlanOf, mergeHealthcheck } from "./health.ts";
 import { newId } from "./id.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import { openRoot } from "./open-root.ts";
@@ -155,6 +156,8 @@ function initialState(
   if (supervisor === undefined) throw new Error("this process is not in /proc");
   const stopSignal = options.stopSignal ?? image.config.StopSignal ?? "SIGTERM";
   if (parseSignal(stopSignal) === undefined) throw new Failure(`unknown stop signal '${stopSignal}'`);
+  const healthcheck = mergeHealthcheck(options.healthcheck, image.config.Healthcheck);
+  healthPlanOf(healthcheck); // says what is wrong with it
   return {
     version: 1,
     ...identity,
@@ -172,6 +175,7 @@ function initialState(
     seccomp: designed.plan.process.seccomp.kind,
     stopSignal,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? defaults.stopTimeoutSeconds,
+    ...(healthcheck === undefined ? {} : { healthcheck }),
   };
 }
 

@@ -15,6 +15,9 @@ import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from ".
 import { type Attached, attachNetwork } from "../network/attach.ts";
 import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { healthPlanOf } from "./health.ts";
+import { beginHealth } from "./health-file.ts";
+import { watchHealth } from "./health-watch.ts";
 import { type Launched, launch } from "./launch.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
 import type { Defaults, RunOptions } from "./options.ts";
@@ -71,6 +74,7 @@ export function start(options: StartOptions): Running {
         tellMade(prepared, attached, emit);
       },
     });
+    if (healthPlanOf(state.healthcheck) !== undefined) beginHealth(root, state.id, monotonicMs());
     state = { ...state, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
@@ -172,6 +176,15 @@ export interface RunRequest {
   readonly startMs: number;
 }
 
+/** Begins the health checks that the container is to have. */
+function checksOf({ root, filter }: RunRequest, { prepared, state }: Running, signals: InheritedSignals) {
+  const { namespaces: own, process } = prepared.plan;
+  const { init, cgroupPath } = state;
+  const namespaces = [...own.create, ...own.join.map(({ type }) => type)];
+  const target = { init, cgroupPath, namespaces, process, filter, signals };
+  return (loop: EventLoop) => watchHealth(loop, { root, state, target });
+}
+
 /** Runs a container in the foreground. Returns its exit code. */
 export function runForeground(request: RunRequest): number {
   const { root, options, emit } = request;
@@ -182,15 +195,18 @@ export function runForeground(request: RunRequest): number {
   using streams = plainStreams();
   const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
   const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
+  const checks = checksOf(request, running, inherited);
   let ending: Ending;
   if (running.terminal === undefined) {
     streams.started(loop);
     reconcileOthers(root, emit);
+    using _checks = checks(loop);
     ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
     streams.finish();
   } else {
     using session = connectTerminal(loop, running.terminal, prepared.interactive);
     reconcileOthers(root, emit);
+    using _checks = checks(loop);
     ending = supervise({
       child: running.child,
       loop,
@@ -228,6 +244,7 @@ export function runDetached(request: RunRequest): string {
       reconcileOthers(root, emit);
       const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
         signals,
+        checks: checksOf(request, running, inherited),
         ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),
       });
       finish(root, running, ending, () => {});

@@ -22,6 +22,7 @@ import {
 } from "../linux/hostpath.ts";
 import { startTimeOf } from "../linux/process.ts";
 import { statusOfFd } from "../linux/status.ts";
+import type { Healthcheck } from "../spec/image.ts";
 import { containerPaths, RESERVED_NAMES, type StateRoot } from "./paths.ts";
 
 /** A process, named for good: pids are used again, pairs of pid and start time are not. */
@@ -66,6 +67,8 @@ export interface ContainerState {
   readonly seccomp: "none" | "default" | "profile";
   readonly stopSignal: string;
   readonly stopTimeoutSeconds: number;
+  /** Only where there is one. */
+  readonly healthcheck?: Healthcheck;
 }
 
 const ID_FORM = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;

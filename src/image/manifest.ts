@@ -5,6 +5,7 @@
 import { Failure } from "../failure.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { isObject } from "../spec/json.ts";
+import { healthcheckIn } from "./healthcheck.ts";
 import { isConfigType, isIndexType, isLayerType, isManifestType } from "./media.ts";
 import { isDigest } from "./reference.ts";
 
@@ -174,6 +175,9 @@ function imageConfigOf(value: unknown, about: string): ImageConfig {
   }
   const labels = textsByName(value["Labels"], "labels", about);
   if (Object.keys(labels).length > 0) config.Labels = labels;
+  const { Healthcheck } = value;
+  const health = isObject(Healthcheck) ? healthcheckIn(Healthcheck, (reason) => refuse(about, reason)) : undefined;
+  if (health !== undefined) config.Healthcheck = health;
   return config;
 }
 
