@@ -87,7 +87,7 @@ function optionsOf({ request }: Site, { args, env, mounts, network, config }: Pr
 
 function imageOf({ root }: Site, { below, config }: ProgramRun): ResolvedImage {
   // What a program of the build writes to a volume's directory is kept: it is no volume yet.
-  const { Volumes: _, StopSignal: __, ...rest } = config;
+  const { Volumes: _, StopSignal: __, Healthcheck: ___, ...rest } = config;
   return {
     name: "build",
     baseName: "build",
@@ -158,23 +158,27 @@ async function endOf(site: Site, { child }: Running): Promise<Ending> {
 export async function runProgram(site: Site, run: ProgramRun): Promise<Layer | undefined> {
   const { root, staging, tell } = site;
   const { step, below } = run;
-  const [stdout, stdoutEnd] = pipe();
-  const [stderr, stderrEnd] = pipe();
-  const input = openHost("/dev/null", O_RDONLY);
-  const begun = begin(site, run, [input.fd, stdoutEnd.fd, stderrEnd.fd], [stdout, stderr]);
+  using stack = new DisposableStack();
+  const [stdout, stdoutEnd] = pipe().map((handle) => stack.use(handle)) as [Handle, Handle];
+  const [stderr, stderrEnd] = pipe().map((handle) => stack.use(handle)) as [Handle, Handle];
+  const input = stack.use(openHost("/dev/null", O_RDONLY));
+  const { running, missing, emit } = begin(site, run, [input.fd, stdoutEnd.fd, stderrEnd.fd], [stdout, stderr]);
   for (const handle of [input, stdoutEnd, stderrEnd]) handle.close();
-  const ends = [relay(site, step, "stdout", stdout), relay(site, step, "stderr", stderr)];
-  const { running, missing, emit } = begun;
-  const ending = await endOf(site, running);
-  for (const end of ends) end();
-  running.child.pidfd.close();
-  const isDone = ending.kind === "exited" && ending.status === 0;
+  const outputs = [relay(site, step, "stdout", stdout), relay(site, step, "stderr", stderr)];
   const upper = staging.newPath();
-  if (isDone) rename(running.prepared.paths.upper, upper);
-  finish(root, running, ending, (event) => {
-    if (event.kind === "stopped" && event.outOfMemory) tell({ kind: "warning", text: "out of memory" });
-    else emit(event);
-  });
+  let isDone = false;
+  const ending = await endOf(site, running);
+  try {
+    for (const end of outputs) end();
+    isDone = ending.kind === "exited" && ending.status === 0;
+    if (isDone) rename(running.prepared.paths.upper, upper);
+  } finally {
+    running.child.pidfd.close();
+    finish(root, running, ending, (event) => {
+      if (event.kind === "stopped" && event.outOfMemory) tell({ kind: "warning", text: "the program ran out of memory" });
+      else emit(event);
+    });
+  }
   if (!isDone) throw failureOf(step, ending);
   removeEmpty(upper, missing);
   return newLayer(site, upper, below, step.source);

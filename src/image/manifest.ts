@@ -162,7 +162,7 @@ function imageConfigOf(value: unknown, about: string): ImageConfig {
     const text = optionalText(value[name], name, about);
     if (text !== "") config[name] = text;
   }
-  for (const name of ["Env", "Entrypoint", "Cmd"] as const) {
+  for (const name of ["Env", "Entrypoint", "Cmd", "OnBuild", "Shell"] as const) {
     const list = value[name];
     if (list === undefined || list === null) continue;
     config[name] = listOf(list, name, about, (item) => textOf(item, name, about));
