@@ -1,7 +1,7 @@
 /**
  * argv -> a command, loaded when it is called; errors -> one line and an exit status.
  */
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, Failure, nearestOf } from "../failure.ts";
 import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import { line } from "../term/output.ts";
@@ -106,7 +106,7 @@ export async function main(): Promise<void> {
 async function runCommand(name: string, argv: readonly string[], debug: boolean): Promise<number> {
   try {
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (command === undefined) throw await unknownCommand(name);
+    if (command === undefined) throw unknownCommand(name);
     const { run } = await command.load();
     return await run(argv);
   } catch (error) {
@@ -114,9 +114,8 @@ async function runCommand(name: string, argv: readonly string[], debug: boolean)
   }
 }
 
-async function unknownCommand(name: string): Promise<Failure> {
+function unknownCommand(name: string): Failure {
   const what = name.startsWith("-") ? "flag" : "command";
-  const { nearestOf } = await import("../term/flags.ts");
   const nearest = nearestOf(name, Object.keys(COMMANDS));
   return new Failure(`unknown ${what} '${name}'`, {
     hint: nearest === undefined ? "'mycontainer help' lists the commands" : `did you mean 'mycontainer ${nearest}'?`,
