@@ -9,7 +9,16 @@ import { type Found, type Tree, type Visited, visit } from "./tree.ts";
 function noteOf({ status, target }: Visited, keepsOwners: boolean): string {
   const { type, mode, uid, gid, device } = status;
   const owner = keepsOwners ? `${uid}:${gid}` : "";
-  const letter = { file: "f", directory: "d", link: "l", character: "c", block: "b", fifo: "p", socket: "s", unknown: "u" }[type];
+  const letter = {
+    file: "f",
+    directory: "d",
+    link: "l",
+    character: "c",
+    block: "b",
+    fifo: "p",
+    socket: "s",
+    unknown: "u",
+  }[type];
   const more = type === "character" || type === "block" ? `${device.major}:${device.minor}` : (target ?? "");
   return `${letter} ${mode.toString(8)} ${owner} ${more}`;
 }

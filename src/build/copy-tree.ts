@@ -8,7 +8,17 @@ import { cString } from "../linux/door.ts";
 import { attempt, call, isErrno, KernelError } from "../linux/error.ts";
 import { Handle, O_NONBLOCK } from "../linux/fd.ts";
 import { writeAll } from "../linux/io.ts";
-import { makeLinkAt, makeNode, O_DIRECTORY, O_NOFOLLOW, O_PATH, openEntry, openEntryIfThere, openInRoot, linkTarget } from "../linux/rootpath.ts";
+import {
+  linkTarget,
+  makeLinkAt,
+  makeNode,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  openEntry,
+  openEntryIfThere,
+  openInRoot,
+} from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
 import { entriesIn, isOnlyPassed, join, type Tree } from "./tree.ts";
 
@@ -89,7 +99,8 @@ function copyData(from: number, to: number, about: string): void {
     const count = attempt("copy_file_range", from, null, to, null, COPY_BYTES, 0);
     if (count === 0) return;
     if (count < 0) {
-      if (![-EXDEV, -EINVAL, -ENOSYS, -EOPNOTSUPP].includes(count)) throw new KernelError("copy_file_range", -count, about);
+      if (![-EXDEV, -EINVAL, -ENOSYS, -EOPNOTSUPP].includes(count))
+        throw new KernelError("copy_file_range", -count, about);
       while (call("sendfile", about, to, from, null, COPY_BYTES) > 0) {}
       return;
     }
@@ -135,7 +146,14 @@ function copyFile(copying: Copying, from: number, fromName: string, place: Place
   setAttributes(copying, source.fd, made.fd, status, about);
 }
 
-function copyLink(copying: Copying, entry: Handle, status: FileStatus, place: Place, name: string, about: string): void {
+function copyLink(
+  copying: Copying,
+  entry: Handle,
+  status: FileStatus,
+  place: Place,
+  name: string,
+  about: string,
+): void {
   clear(place, name);
   makeLinkAt(linkTarget(entry.fd, "") ?? "", place.fd, name);
   const { uid, gid } = ownerOf(copying, status);

@@ -14,7 +14,7 @@ import type { Layer } from "./layer.ts";
 import { parseMode } from "./mode.ts";
 import { ignores, parseIgnore } from "./patterns.ts";
 import type { Site } from "./site.ts";
-import { cleanPath, type Found, join, type Tree } from "./tree.ts";
+import { cleanPath, type Found, findSources, join, type Tree } from "./tree.ts";
 import { writeLayer } from "./write-layer.ts";
 
 const O_RDONLY = 0;
@@ -23,9 +23,17 @@ const AT_EMPTY_PATH = 0x1000;
 /** Something to be copied: a text, what a tree has, or what an archive has that was unpacked. */
 export type Source =
   | { readonly kind: "text"; readonly name: string; readonly text: string }
-  | { readonly kind: "files"; readonly tree: Tree; readonly found: Found }
+  | {
+      readonly kind: "files";
+      readonly tree: Tree;
+      readonly found: Found;
+      /** With `--parents`: the part of its path that it keeps below the target. */
+      readonly kept: string | undefined;
+    }
   /** All of a tree, whatever the target looks like: an archive that was unpacked. */
-  | { readonly kind: "unpacked"; readonly tree: Tree; readonly digest: string };
+  | { readonly kind: "unpacked"; readonly tree: Tree };
+
+export type FilesSource = Extract<Source, { kind: "files" }>;
 
 export interface CopyRequest extends Pick<Transfer, "target" | "chown" | "chmod" | "link" | "exclude"> {
   readonly sources: readonly Source[];
@@ -45,7 +53,8 @@ export function targetOf(target: string, workdir: string): { path: string; isDir
 function excluder(patterns: readonly string[], found: Found | undefined): (path: string) => boolean {
   if (patterns.length === 0 || found === undefined) return () => false;
   const ignore = parseIgnore(patterns.join("\n"));
-  const base = found.status.type === "directory" ? found.path : found.path.slice(0, Math.max(0, found.path.lastIndexOf("/")));
+  const base =
+    found.status.type === "directory" ? found.path : found.path.slice(0, Math.max(0, found.path.lastIndexOf("/")));
   return (path) => {
     const relative = base === "" ? path : path.slice(base.length + 1);
     return relative !== "" && ignores(ignore, relative);
@@ -61,7 +70,7 @@ export function sourcesDigest(sources: readonly Source[], exclude: readonly stri
       case "files":
         return contentDigest(source.tree, [source.found], excluder(exclude, source.found));
       case "unpacked":
-        return [source.digest];
+        return contentDigest(source.tree, findSources(source.tree, "/"), () => false);
     }
   });
 }
@@ -98,14 +107,24 @@ function isDirectoryIn(root: Handle, path: string): boolean {
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 
-function copySource(root: Handle, source: Source, request: CopyRequest, isDirectory: boolean, linked: Map<string, string>) {
+function copySource(
+  root: Handle,
+  source: Source,
+  request: CopyRequest,
+  isDirectory: boolean,
+  linked: Map<string, string>,
+) {
   const owner = ownerOf(request.chown, root);
   const modeOf = request.chmod === undefined ? (mode: number) => mode : parseMode(request.chmod);
   const { path } = targetOf(request.target, request.workdir);
   const copying = (tree: Tree, found: Found | undefined): Copying => {
     return { tree, root, linked, rules: { owner, modeOf, isExcluded: excluder(request.exclude, found) } };
   };
-  const inPlace = (directory: string, name: string, copy: (place: { fd: number; path: string }, name: string) => void) => {
+  const inPlace = (
+    directory: string,
+    name: string,
+    copy: (place: { fd: number; path: string }, name: string) => void,
+  ) => {
     using place = ensureDirectory(root, directory, owner);
     copy({ fd: place.fd, path: directory }, name);
   };
@@ -119,8 +138,7 @@ function copySource(root: Handle, source: Source, request: CopyRequest, isDirect
       return copyContents(copying(source.tree, undefined), source.tree.root, "", { fd: place.fd, path });
     }
     case "files": {
-      const { tree, found } = source;
-      const kept = request.parents ? pathKept(found) : undefined;
+      const { tree, found, kept } = source;
       if (found.status.type === "directory") {
         const target = kept === undefined ? path : join(path, kept);
         using place = ensureDirectory(root, target, owner);
@@ -134,11 +152,6 @@ function copySource(root: Handle, source: Source, request: CopyRequest, isDirect
       return inPlace(directory, name, (place, as) => copyEntry(copying(tree, found), entry, place, as));
     }
   }
-}
-
-/** With `--parents`, what of a source's path is kept: what comes after `/./`, if that is in it. */
-function pathKept(found: Found): string {
-  return cleanPath(found.asked);
 }
 
 /** Copies sources on top of some layers. Undefined if that changes nothing. */

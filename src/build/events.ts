@@ -2,8 +2,6 @@
  * What happens while an image is built, as typed events: faces print them, or do something else with them.
  */
 export type BuildEvent =
-  /** The instructions that are going to be carried out are known. */
-  | { readonly kind: "planned"; readonly steps: number }
   | { readonly kind: "started"; readonly step: StepName }
   /** What a program writes, as it comes; not always whole lines. */
   | { readonly kind: "output"; readonly step: StepName; readonly stream: "stdout" | "stderr"; readonly text: string }

@@ -97,6 +97,10 @@ async function packed(staging: Staging, turns: Turns, directory: string, about: 
 export function overlayNames(images: string, layers: readonly Layer[]): string[] {
   const { layers: directory } = storePaths(images);
   return layers
-    .map((layer) => (layer.directory.startsWith(`${directory}/`) ? layer.directory.slice(directory.length + 1) : `../${layer.directory.slice(images.length + 1)}`))
+    .map((layer) =>
+      layer.directory.startsWith(`${directory}/`)
+        ? layer.directory.slice(directory.length + 1)
+        : `../${layer.directory.slice(images.length + 1)}`,
+    )
     .reverse();
 }

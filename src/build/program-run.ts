@@ -175,7 +175,8 @@ export async function runProgram(site: Site, run: ProgramRun): Promise<Layer | u
   } finally {
     running.child.pidfd.close();
     finish(root, running, ending, (event) => {
-      if (event.kind === "stopped" && event.outOfMemory) tell({ kind: "warning", text: "the program ran out of memory" });
+      if (event.kind === "stopped" && event.outOfMemory)
+        tell({ kind: "warning", text: "the program ran out of memory" });
       else emit(event);
     });
   }

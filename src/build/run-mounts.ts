@@ -26,7 +26,7 @@ import { readAll, writeAll } from "../linux/io.ts";
 import { attach, MNT_DETACH, mount, unmount } from "../linux/mount.ts";
 import { openInRoot } from "../linux/rootpath.ts";
 import { contentDigest } from "./content.ts";
-import { copyContents, copyEntry, type Copying } from "./copy-tree.ts";
+import { type Copying, copyContents, copyEntry } from "./copy-tree.ts";
 import type { RunMount } from "./instruction.ts";
 import { stepKey } from "./key.ts";
 import { type Layer, newDraft } from "./layer.ts";
@@ -200,8 +200,7 @@ async function cacheMount(ground: Ground, request: Of<"cache">): Promise<MountRe
   const name = stepKey(["cache-mount", request.id ?? target]);
   const directory = cacheMountsOf(site.root.images);
   makeDirectories(directory);
-  const path =
-    request.sharing === "private" ? privateCache(directory, name, stack) : `${directory}/${name}`;
+  const path = request.sharing === "private" ? privateCache(directory, name, stack) : `${directory}/${name}`;
   if (request.sharing === "locked") await takeTurn(site, path, stack);
   if (!exists(path)) await makeCache(ground, request, path);
   return bindOf(path, target, request.readOnly);

@@ -4,8 +4,8 @@
 import type { Defaults } from "../container/options.ts";
 import type { StateRoot } from "../container/paths.ts";
 import type { InheritedSignals } from "../container/program.ts";
-import type { Reference } from "../image/reference.ts";
 import type { Platform } from "../image/platform.ts";
+import type { Reference } from "../image/reference.ts";
 import type { Staging } from "../image/staging.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
@@ -28,10 +28,14 @@ export interface Site extends Outside {
   readonly request: BuildRequest;
   readonly staging: Staging;
   readonly turns: Turns;
+  /** What is given back at the end. */
+  readonly stack: DisposableStack;
   readonly defaults: Defaults;
   readonly seccomp: SeccompChoice;
   readonly filter: Filter | undefined;
   readonly signals: InheritedSignals;
+  /** Keeps the layers that are used: image/hold.ts. */
+  readonly hold: Handle;
   /** Programs that run; ended when the build fails elsewhere. */
   readonly running: Set<Handle>;
 }

@@ -6,7 +6,15 @@ import { Failure } from "../failure.ts";
 import { entriesOf } from "../linux/directory.ts";
 import type { Handle } from "../linux/fd.ts";
 import { openHost, readLink } from "../linux/hostpath.ts";
-import { linkTarget, O_DIRECTORY, O_NOFOLLOW, O_PATH, openEntry, openInRoot, openInRootIfThere } from "../linux/rootpath.ts";
+import {
+  linkTarget,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  openEntry,
+  openInRoot,
+  openInRootIfThere,
+} from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
 import { type Ignore, ignores, matchesPattern, mayReinclude } from "./patterns.ts";
 

@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   diff: { help: "Show what a container has changed", load: () => import("./diff.ts") },
   export: { help: "Write all files of a container to an archive", load: () => import("./export.ts") },
   inspect: { help: "Show all about containers and images, as JSON", load: () => import("./inspect.ts") },
+  build: { help: "Make an image by a Dockerfile", load: () => import("./build.ts") },
   pull: { help: "Download images from a registry", load: () => import("./pull.ts") },
   push: { help: "Upload an image to a registry", load: () => import("./push.ts") },
   login: { help: "Tell a registry who you are", load: () => import("./login.ts") },

@@ -92,7 +92,9 @@ export function checkStore(images: string, isRepaired: boolean): Checked {
       if (exists(file)) removeFile(file);
     }
     for (const { key, layers } of listCached(images)) {
-      const isWhole = layers.every(({ blob }) => sums.some(({ file, digest }) => digest === blob && hexOf(digest) === file));
+      const isWhole = layers.every(({ blob }) =>
+        sums.some(({ file, digest }) => digest === blob && hexOf(digest) === file),
+      );
       if (!isWhole) removeFile(`${paths.cache}/${key}`);
     }
     // A blob that is damaged must not be taken for one that is there.

@@ -3,6 +3,7 @@
  */
 
 import { utf8 } from "../linux/door.ts";
+import type { Handle } from "../linux/fd.ts";
 import { exists, removeFile, rename, syncDirectory } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { writeCached } from "./build-cache.ts";
@@ -69,13 +70,14 @@ export function manifestFor(
 
 /**
  * Takes images into the store, and what steps of builds have made. An image that had one of the names goes on without it.
+ * @param hold what has kept the layers until now; it is closed
  * @returns the records, in the order of the images and their names
  */
 export function commitImages(
   images: string,
   staging: Staging,
   arrived: readonly NewImage[],
-  steps: readonly NewStep[] = [],
+  { steps = [], hold }: { readonly steps?: readonly NewStep[]; readonly hold?: Handle } = {},
 ): ImageRecord[] {
   using _writers = lockStore(images);
   try {
@@ -95,6 +97,8 @@ export function commitImages(
     staging.flush();
     writeCached(images, staging, cached);
     writeRecords(images, staging, records);
+    // What was held is named by records now.
+    hold?.close();
     settle(images);
     return records;
   } catch (error) {
