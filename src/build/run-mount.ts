@@ -65,7 +65,9 @@ export function fieldsOf(text: string): string[] {
     } else {
       const comma = text.indexOf(",", at);
       const end = comma < 0 ? text.length : comma;
-      fields.push(text.slice(at, end));
+      const field = text.slice(at, end);
+      if (field.includes('"')) throw new Failure(`in the mount '${text}', quotes stand within text`);
+      fields.push(field);
       at = end;
     }
   } while (at++ < text.length);
