@@ -72,11 +72,11 @@ class Build {
   }
 
   async #build(index: number): Promise<StageState> {
-    const { stages, escape } = this.#dockerfile;
+    const { stages, escape: escapeBy } = this.#dockerfile;
     const written = stages[index];
     if (written === undefined) throw new Error(`there is no stage ${index}`);
     for (const needed of stagesNeeded(stages, index)) void this.stage(needed);
-    const stage = expandStage(written, (name) => this.#globals.get(name), escape);
+    const stage = expandStage(written, (name) => this.#globals.get(name), escapeBy);
     const { state, triggers } = await this.#base(stage, index);
     const instructions = [...triggers, ...stage.instructions];
     const changing = instructions.filter(changesFiles);
@@ -89,7 +89,7 @@ class Build {
       site: this.#site,
       steps: this.steps,
       trees: this.#sources(index),
-      escape,
+      escape: escapeBy,
       globals: this.#globals,
       given: this.#given,
       nameStep,

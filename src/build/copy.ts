@@ -1,7 +1,7 @@
 /**
  * COPY and ADD: files of the context, of another stage or of an image become a layer.
  */
-import { Failure } from "../failure.ts";
+import { Failure, unreachable } from "../failure.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { call } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -61,19 +61,22 @@ function excluder(patterns: readonly string[], found: Found | undefined): (path:
   };
 }
 
-/** The digest of all that is copied: what the step's key has for it. */
-export function sourcesDigest(sources: readonly Source[], exclude: readonly string[]): unknown {
-  return sources.map((source) => {
-    switch (source.kind) {
-      case "text":
-        return [source.name, source.text];
-      case "files":
-        return contentDigest(source.tree, [source.found], excluder(exclude, source.found));
-      case "unpacked":
-        return contentDigest(source.tree, findSources(source.tree, "/"), () => false);
-    }
-  });
+function digestOf(source: Source, exclude: readonly string[]): string {
+  switch (source.kind) {
+    case "text":
+      return `${source.name}\0${source.text}`;
+    case "files":
+      return contentDigest(source.tree, [source.found], excluder(exclude, source.found));
+    case "unpacked":
+      return contentDigest(source.tree, findSources(source.tree, "/"), () => false);
+    default:
+      return unreachable(source);
+  }
 }
+
+/** What is copied, as texts: what the step's key has for it. */
+export const sourcesDigest = (sources: readonly Source[], exclude: readonly string[]): string[] =>
+  sources.map((source) => digestOf(source, exclude));
 
 /** As BuildKit: an id alone is that of the group, too. */
 function ownerOf(chown: string | undefined, root: Handle): { uid: number; gid: number } | undefined {

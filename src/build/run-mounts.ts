@@ -3,6 +3,7 @@
  */
 import type { MountRequest } from "../container/options.ts";
 import { Failure, unreachable } from "../failure.ts";
+import { cacheMountsOf } from "../image/cache-records.ts";
 import { decode, utf8 } from "../linux/door.ts";
 import { variable } from "../linux/environment.ts";
 import { attempt, call } from "../linux/error.ts";
@@ -187,9 +188,6 @@ function attachFor({ site, stack }: Ground, merged: Handle): string {
   stack.defer(() => unmount(path, MNT_DETACH));
   return path;
 }
-
-/** Directories that outlive builds: `cache-mounts/` in the store. */
-export const cacheMountsOf = (images: string): string => `${images}/cache-mounts`;
 
 /** Who uses a cache that is not to be shared waits within this process; another process is waited for by its lock. */
 const turns = new WeakMap<Site, Map<string, Promise<void>>>();

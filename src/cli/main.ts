@@ -47,7 +47,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
 
 /** `image ls`, `container rm`, ...: commands by the names that docker has for them as well. */
 function groups(): Record<string, { readonly help: string; readonly load: () => Promise<Command> }> {
-  const entry = (group: "image" | "container" | "network" | "volume", help: string) => ({
+  const entry = (group: "image" | "container" | "network" | "volume" | "builder", help: string) => ({
     help,
     load: async () => {
       const { runGroup } = await import("./groups.ts");
@@ -63,6 +63,7 @@ function groups(): Record<string, { readonly help: string; readonly load: () => 
     container: entry("container", "Commands for containers: ls, rm, prune, ..."),
     network: entry("network", "Commands for networks: prune"),
     volume: entry("volume", "Commands for volumes: prune"),
+    builder: entry("builder", "Commands for builds: build, prune"),
   };
 }
 

@@ -1,9 +1,21 @@
 /**
  * Changes of the cache of builds (image/cache-records.ts).
  */
-import { exists, removeFile, rename, syncDirectory } from "../linux/hostpath.ts";
-import { type CacheRecord, listCached } from "./cache-records.ts";
+import { tryLock } from "../linux/flock.ts";
+import {
+  exists,
+  listDirectory,
+  O_CREAT,
+  O_RDWR,
+  openHost,
+  removeFile,
+  removeTree,
+  rename,
+  syncDirectory,
+} from "../linux/hostpath.ts";
+import { type CacheRecord, cacheMountsOf, listCached } from "./cache-records.ts";
 import { settle } from "./garbage.ts";
+import { tryClaimStore } from "./hold.ts";
 import type { Staging } from "./staging.ts";
 import { lockStore, storePaths } from "./store.ts";
 
@@ -23,4 +35,19 @@ export function pruneCached(images: string, isMeant: (record: CacheRecord) => bo
   for (const { key } of removed) removeFile(`${cache}/${key}`);
   if (removed.length > 0) settle(images);
   return removed;
+}
+
+/**
+ * Removes the directories of `RUN --mount=type=cache` that no build uses. Yields their names.
+ */
+export function* pruneCacheMounts(images: string): Generator<string> {
+  const directory = cacheMountsOf(images);
+  for (const { name, isDirectory } of listDirectory(directory)) {
+    if (!isDirectory) continue;
+    using held = openHost(`${directory}/${name}.lock`, O_RDWR | O_CREAT);
+    using claim = tryClaimStore(images);
+    if (claim === undefined || !tryLock(held.fd, name)) continue;
+    removeTree(`${directory}/${name}`);
+    yield name;
+  }
 }

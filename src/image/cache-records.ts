@@ -19,6 +19,9 @@ export interface CacheRecord {
   readonly createdBy: string;
 }
 
+/** What `RUN --mount=type=cache` mounts: directories that outlive builds, each with a lock beside it. */
+export const cacheMountsOf = (images: string): string => `${images}/cache-mounts`;
+
 const KEY = /^[0-9a-f]{64}$/;
 
 function readRecord(path: string): CacheRecord | undefined {
