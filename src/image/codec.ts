@@ -42,7 +42,12 @@ export interface Sums {
   readonly compression: "none" | "gzip" | "zstd";
 }
 
-export interface UnpackedLayer extends Sums {
+/** What an archive may be that is no layer as it is. */
+export type AnyCompression = Sums["compression"] | "bzip2" | "xz";
+
+export interface UnpackedLayer extends Omit<Sums, "compression"> {
+  /** `bzip2` and `xz` only if no digest was expected. */
+  readonly compression: AnyCompression;
   readonly entries: number;
   readonly fileBytes: number;
   readonly droppedXattrs: number;
