@@ -12,7 +12,7 @@ import { type Copying, copyContents, copyEntry, writeText } from "./copy-tree.ts
 import type { Transfer } from "./instruction.ts";
 import type { Layer } from "./layer.ts";
 import { parseMode } from "./mode.ts";
-import { ignores, parseIgnore } from "./patterns.ts";
+import { ignoreOf, ignores } from "./patterns.ts";
 import type { Site } from "./site.ts";
 import { cleanPath, type Found, findSources, join, type Tree } from "./tree.ts";
 import { writeLayer } from "./write-layer.ts";
@@ -52,7 +52,7 @@ export function targetOf(target: string, workdir: string): { path: string; isDir
 /** Whether a path is meant by `--exclude`: patterns are for what is below a directory, or the name of a file. Pure. */
 function excluder(patterns: readonly string[], found: Found | undefined): (path: string) => boolean {
   if (patterns.length === 0 || found === undefined) return () => false;
-  const ignore = parseIgnore(patterns.join("\n"));
+  const ignore = ignoreOf(patterns);
   const base =
     found.status.type === "directory" ? found.path : found.path.slice(0, Math.max(0, found.path.lastIndexOf("/")));
   return (path) => {

@@ -16,7 +16,8 @@ import {
   openInRootIfThere,
 } from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
-import { type Ignore, ignores, matchesPattern, mayReinclude } from "./patterns.ts";
+import { isGlob, matchesGlob, parseGlob } from "./glob.ts";
+import { canSkip, enter, type Ignore, type Place, rootPlace } from "./patterns.ts";
 
 const O_RDONLY = 0;
 /** Directories in one another. */
@@ -52,7 +53,6 @@ export interface Found {
 }
 
 export const join = (directory: string, name: string): string => (directory === "" ? name : `${directory}/${name}`);
-const hasWildcard = (part: string): boolean => /[*?[\\]/.test(part);
 
 /** `/a/./b//../c/` -> `a/c`: what is above the root is the root, as with docker. */
 export function cleanPath(path: string): string {
@@ -64,13 +64,18 @@ export function cleanPath(path: string): string {
   return parts.join("/");
 }
 
-function isIgnored({ ignore }: Tree, path: string): boolean {
-  return ignore !== undefined && path !== "" && ignores(ignore, path);
+/** A path as the rules of what is ignored see it. */
+function placeOf({ ignore }: Tree, path: string): Place | undefined {
+  if (ignore === undefined || path === "") return undefined;
+  return path.split("/").reduce(enter, rootPlace(ignore));
 }
 
+const isIgnored = (tree: Tree, path: string): boolean => placeOf(tree, path)?.ignored === true;
+
 /** Whether nothing of a directory is there for anybody. */
-function isClosed({ ignore }: Tree, path: string): boolean {
-  return ignore !== undefined && path !== "" && ignores(ignore, path) && !mayReinclude(ignore, path);
+function isClosed(tree: Tree, path: string): boolean {
+  const place = placeOf(tree, path);
+  return place !== undefined && canSkip(place);
 }
 
 /** What is at a path, its links followed inside the tree; undefined if there is nothing, or it is ignored. */
@@ -91,12 +96,13 @@ function matches(tree: Tree, directory: string, parts: readonly string[]): Found
     const found = find(tree, directory);
     return found === undefined ? [] : [found];
   }
-  if (!hasWildcard(part)) return matches(tree, join(directory, part), rest);
+  if (!isGlob(part)) return matches(tree, join(directory, part), rest);
   using handle = openInRootIfThere(tree.root.fd, directory === "" ? "/" : directory, O_RDONLY | O_DIRECTORY);
   if (handle === undefined) return [];
+  const glob = parseGlob(part, false);
   const names = entriesOf(handle.fd, directory).map(({ name }) => name);
   return names
-    .filter((name) => matchesPattern(part, name))
+    .filter((name) => matchesGlob(glob, name))
     .sort()
     .flatMap((name) => matches(tree, join(directory, name), rest));
 }
@@ -107,7 +113,7 @@ export function findSources(tree: Tree, source: string): Found[] {
   const found = matches(tree, "", cleaned === "" ? [] : cleaned.split("/"));
   if (found.length > 0) return found;
   using there = openInRootIfThere(tree.root.fd, cleaned === "" ? "/" : cleaned, O_PATH);
-  const wildcard = hasWildcard(source);
+  const wildcard = isGlob(source);
   throw new Failure(`${wildcard ? "nothing matches" : "there is no"} '${source}' in ${tree.about}`, {
     hint:
       there !== undefined && tree.ignore !== undefined
