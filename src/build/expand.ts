@@ -4,9 +4,9 @@
  * Source: Dockerfile reference, "Environment replacement".
  */
 import { Failure, unreachable } from "../failure.ts";
+import { fieldsOf, joinFields } from "./csv.ts";
 import type { Escape, Heredoc, Instruction, Stage, Transfer } from "./instruction.ts";
 import { expandWord, expandWords, type LexOptions, type Lookup, RESULT_LIMIT_CHARACTERS } from "./lexer.ts";
-import { fieldsOf, joinFields } from "./run-mount.ts";
 
 /** Of a heredoc: it becomes a file, not a variable. */
 const HEREDOC_LIMIT_CHARACTERS = 32 * RESULT_LIMIT_CHARACTERS;

@@ -4,6 +4,7 @@
  * Source: Dockerfile reference, "RUN --mount".
  */
 import { Failure, nearestOf } from "../failure.ts";
+import { fieldsOf } from "./csv.ts";
 import type { RunMount } from "./instruction.ts";
 
 type Type = RunMount["type"];
@@ -44,40 +45,6 @@ const SHARING = ["shared", "private", "locked"] as const;
 
 const MOST_ID = 2 ** 32 - 1;
 const MOST_MODE = 0o7777;
-const FIELDS_LIMIT = 64;
-
-/** The fields of a line of CSV (RFC 4180): a field in quotes may have commas in it, and quotes that are doubled. */
-export function fieldsOf(text: string): string[] {
-  const fields: string[] = [];
-  let at = 0;
-  do {
-    if (fields.length >= FIELDS_LIMIT) throw new Failure(`a mount has more than ${FIELDS_LIMIT} options`);
-    if (text.charAt(at) === '"') {
-      let field = "";
-      for (at++; !(text.charAt(at) === '"' && text.charAt(at + 1) !== '"'); at++) {
-        if (at >= text.length) throw new Failure(`the quotes in the mount '${text}' are not closed`);
-        if (text.charAt(at) === '"') at++;
-        field += text.charAt(at);
-      }
-      if (++at < text.length && text.charAt(at) !== ",")
-        throw new Failure(`in the mount '${text}', text follows quotes`);
-      fields.push(field);
-    } else {
-      const comma = text.indexOf(",", at);
-      const end = comma < 0 ? text.length : comma;
-      const field = text.slice(at, end);
-      if (field.includes('"')) throw new Failure(`in the mount '${text}', quotes stand within text`);
-      fields.push(field);
-      at = end;
-    }
-  } while (at++ < text.length);
-  return fields;
-}
-
-/** Fields as a line of CSV. */
-export function joinFields(fields: readonly string[]): string {
-  return fields.map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(",");
-}
 
 /** What `from=` says, for it must be known before all else. */
 export function fromOfMount(text: string): string | undefined {
