@@ -101,10 +101,14 @@ function dockerfileOf({ request }: Site, root: Pick<Tree, "root">, here: string 
 }
 
 /** The rules of what is left out: those of this Dockerfile, or of the context. */
-function ignoreOf({ request }: Site, root: Pick<Tree, "root">): Tree["ignore"] {
-  const own = request.file === undefined || request.file === "-" ? undefined : `${request.file}${IGNORE_FILE}`;
-  const ownText = own !== undefined && statusOf(own)?.type === "file" ? hostText(own) : undefined;
-  const text = ownText ?? textIn(root, IGNORE_FILE);
+function ignoreOf({ request: { file, context } }: Site, root: Pick<Tree, "root">): Tree["ignore"] {
+  const own = file === undefined || file === "-" ? undefined : `${file}${IGNORE_FILE}`;
+  if (own !== undefined) {
+    const isHosts = context.kind === "directory";
+    const text = !isHosts ? textIn(root, own) : statusOf(own)?.type === "file" ? hostText(own) : undefined;
+    if (text !== undefined) return parseIgnore(text, own);
+  }
+  const text = textIn(root, IGNORE_FILE);
   return text === undefined ? undefined : parseIgnore(text);
 }
 

@@ -3,7 +3,7 @@
  */
 import { Failure, unreachable } from "../failure.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
-import { call } from "../linux/error.ts";
+import { call, isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { makeDirectoriesInRoot, O_DIRECTORY, O_PATH, openInRoot, openInRootIfThere } from "../linux/rootpath.ts";
 import { statusOfFd } from "../linux/status.ts";
@@ -98,8 +98,13 @@ function ensureDirectory(root: Handle, path: string, owner: { uid: number; gid: 
       call("fchownat", prefix, made.fd, "", owner.uid, owner.gid, AT_EMPTY_PATH);
     }
   }
-  using found = makeDirectoriesInRoot(root.fd, path);
-  return openInRoot(found.fd, "/", O_RDONLY | O_DIRECTORY);
+  try {
+    using found = makeDirectoriesInRoot(root.fd, path);
+    return openInRoot(found.fd, "/", O_RDONLY | O_DIRECTORY);
+  } catch (error) {
+    if (!isErrno(error, "ENOTDIR", "EEXIST")) throw error;
+    throw new Failure(`cannot copy into /${path}: there is a file where a directory is wanted`, { cause: error });
+  }
 }
 
 function isDirectoryIn(root: Handle, path: string): boolean {

@@ -2,6 +2,7 @@
  * One stage of a build: its instructions in their order, each on top of what those before it have made.
  */
 import { Failure, unreachable } from "../failure.ts";
+import { isErrno } from "../linux/error.ts";
 import { type Arguments, declareArguments, type Given, lookupIn, runArguments, type StageScope } from "./arguments.ts";
 import { doStep, type Steps } from "./cached.ts";
 import { configAfter, nameOf, workdirOf } from "./config-step.ts";
@@ -127,6 +128,17 @@ function changeConfigAfter(state: StageState, act: Act): StageState {
   return { ...state, config: configAfter(state.config, act, state.hasCmd) ?? state.config };
 }
 
+/** An error with the line of the instruction that it is of. */
+function atLine(line: number, error: unknown): unknown {
+  // What the store has no room for is told as such by whoever keeps it.
+  if (isErrno(error, "ENOSPC", "EDQUOT")) return error;
+  if (!(error instanceof Failure || isErrno(error))) return error;
+  const place = `line ${line}: `;
+  const message = error.message.startsWith(place) ? error.message : `${place}${error.message}`;
+  const details = error instanceof Failure ? { hint: error.hint, exitCode: error.exitCode } : {};
+  return new Failure(message, { ...details, cause: error });
+}
+
 /** Carries out instructions, one after another. */
 export async function carryOutAll(
   ground: StageGround,
@@ -139,10 +151,7 @@ export async function carryOutAll(
     try {
       state = await carryOut(ground, state, instruction);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const { message, hint, exitCode, cause } = error;
-      const place = `line ${instruction.line}: `;
-      throw new Failure(message.startsWith(place) ? message : `${place}${message}`, { hint, exitCode, cause });
+      throw atLine(instruction.line, error);
     }
   }
   return state;

@@ -14,17 +14,24 @@ import { type ImageRecord, storeFailure } from "../image/store.ts";
 import { resolveCapabilities } from "../isolation/capabilities.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { monotonicMs } from "../linux/clock.ts";
+import { environ } from "../linux/door.ts";
+import { variable } from "../linux/environment.ts";
+import { replaceFile, workingDirectory } from "../linux/hostpath.ts";
 import { blockExactly, ignoredSignals, nextSignal, restoreMask, SIG, signalDescriptor } from "../linux/signal.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { Turns } from "../linux/turns.ts";
+import { parseFlags } from "../term/flags.ts";
+import { isHelp, printHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
-import { buildTeller } from "./build-progress.ts";
+import { BUILD_ABOUT, BUILD_FLAGS, BUILD_USAGE, buildOptionsOf, type Progress } from "./build-flags.ts";
+import { buildTeller, formatTook } from "./build-progress.ts";
 import { readDefaults } from "./defaults.ts";
 import { pullReference } from "./pull-image.ts";
 import { requireRoot } from "./root.ts";
 import { withRegistry } from "./with-registry.ts";
 
 const STDERR = 2;
+const SHORT_DIGITS = 12;
 /** They end a build, as they end programs. */
 const ENDING = [SIG.INT, SIG.TERM, SIG.HUP] as const;
 
@@ -84,30 +91,24 @@ async function build(request: BuildRequest, isQuiet: boolean, isColoured: boolea
   }
 }
 
+function isColoured(progress: Progress): boolean {
+  const isWanted = progress === "tty" || (progress === "auto" && isTerminal(STDERR));
+  return isWanted && variable("NO_COLOR") === undefined;
+}
+
 export async function run(argv: readonly string[]): Promise<number> {
   const startMs = monotonicMs();
-  const request: BuildRequest = {
-    context: { kind: "directory", path: argv.at(-1) ?? "." },
-    file: undefined,
-    names: ["docker.io/library/built:latest"],
-    target: undefined,
-    buildArgs: {},
-    labels: {},
-    secrets: {},
-    ssh: {},
-    contexts: {},
-    noCache: argv.includes("--no-cache"),
-    pull: false,
-    platform: undefined,
-    network: "default",
-    addHosts: [],
-    memoryBytes: undefined,
-    shmSizeBytes: undefined,
-    rlimits: [],
-  };
+  if (isHelp(argv, BUILD_FLAGS)) return printHelp("build", BUILD_USAGE, BUILD_ABOUT, BUILD_FLAGS);
+  const { flags, rest } = parseFlags("build", BUILD_FLAGS, argv);
+  const { request, quiet, progress, iidFile } = buildOptionsOf(flags, rest, { cwd: workingDirectory(), environ });
   requireRoot();
-  const { id } = await build(request, false, isTerminal(STDERR));
-  line(`Built ${hexOf(id).slice(0, 12)} in ${(monotonicMs() - startMs).toFixed(0)} ms`);
-  for (const name of request.names) line(`Tagged ${familiarName(name)}`);
+  const { id } = await build(request, quiet, isColoured(progress));
+  if (iidFile !== undefined) replaceFile(iidFile, id, { durable: false });
+  if (quiet) {
+    line(id);
+    return 0;
+  }
+  note(`Built ${hexOf(id).slice(0, SHORT_DIGITS)} in ${formatTook(monotonicMs() - startMs)}`);
+  for (const name of request.names) note(`Tagged ${familiarName(name)}`);
   return 0;
 }

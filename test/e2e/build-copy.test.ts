@@ -77,7 +77,6 @@ e2e("modes, times, links and owners of copies", async (engine) => {
   symlinkSync("/etc/shadow", at("absolute"));
   symlinkSync("src", join(context, "way"));
   execFileSync("chown", ["7:8", at("file")]);
-  execFileSync("setfattr", ["-n", "user.note", "-v", "1", at("file")]);
   for (const name of ["file", "tool"]) utimesSync(at(name), 1_000_000_000.5, 1_000_000_000.25);
   writeFileSync(
     join(context, "Dockerfile"),
@@ -104,6 +103,16 @@ e2e("modes, times, links and owners of copies", async (engine) => {
   assert.ok(lines.some((line) => line.startsWith("/owned directory 755 12 34")));
   assert.equal(await printed(engine, id, "readlink", "/plain/link"), "file\n");
   assert.equal(await printed(engine, id, "readlink", "/plain/absolute"), "/etc/shadow\n");
+});
+
+e2e("extended attributes of archives and stages are kept", async (engine) => {
+  const archive = tar({ name: "noted", data: "x", pax: { "SCHILY.xattr.user.note": "kept" } });
+  const Dockerfile = `FROM scratch AS one\nADD a.tar /\nFROM scratch\nCOPY --from=one /noted /copy\n`;
+  await build(engine, { Dockerfile, "a.tar": archive }, ["-t", "noted"]);
+  const saved = join(engine.directory, "noted.tar");
+  await engine.call(["save", "--format", "oci-archive", "-o", saved, "noted"]);
+  const script = `mkdir noted && cd noted && tar -xf ../noted.tar && for b in blobs/sha256/*; do gunzip -c <$b 2>/dev/null; done | grep -a -o 'user.note=kept'`;
+  assert.equal(execFileSync("sh", ["-c", script], { cwd: engine.directory, encoding: "utf8" }), "user.note=kept\n");
 });
 
 e2e("what .dockerignore names is not there, and what it names with ! is", async (engine) => {

@@ -47,7 +47,7 @@ e2e("secrets are seen by the program that asks for them, and are nowhere afterwa
   const Dockerfile = dockerfile(
     "RUN --mount=type=secret,id=token cat /run/secrets/token | wc -c >/length && stat -c '%a %u' /run/secrets/token >>/length",
     "RUN --mount=type=secret,id=token,target=/etc/deep/token,mode=0444,uid=5 stat -c '%a %u' /etc/deep/token >>/length",
-    'RUN --mount=type=secret,id=var,env=VALUE test "$VALUE" = from-environment && test ! -e /run/secrets',
+    'RUN --mount=type=secret,id=var,env=VALUE test "$VALUE" = "from$(echo -)environment" && test ! -e /run/secrets',
     "RUN --mount=type=secret,id=other test ! -e /run/secrets/other",
     "RUN env | grep -c VALUE >>/length; test ! -e /etc/deep",
   );

@@ -11,9 +11,9 @@ ARG BASE=busybox
 FROM $BASE AS first
 ARG WHO=world
 ENV GREETING="hello $WHO" PATH=/opt/bin:$PATH
-RUN echo "$GREETING from $WHO" >/greeting && adduser -D -u 1234 dora
+RUN echo "$GREETING from $WHO" >/greeting && echo dora:x:1234:1234::/home/dora:/bin/sh >>/etc/passwd
 WORKDIR /srv/app
-COPY --chown=dora:dora --chmod=640 files/ ./
+COPY --chown=dora:1234 --chmod=u=rwX,g=rX,o= files/ ./
 RUN pwd >where && id -un dora && rm /bin/wget
 LABEL org.example.one="1" two=2
 EXPOSE 80 53/udp
@@ -44,7 +44,7 @@ e2e("an image has what its Dockerfile says, files and configuration", async (eng
   assert.match(listed, /^-rw-r----- +1 1234 +1234 .* a\.txt$/m);
   assert.match(listed, /^-rw-r--r-- +1 0 +0 .* \/greeting$/m);
   const { stdout } = await engine.call(["inspect", "mine:1"]);
-  const { config } = JSON.parse(stdout)[0];
+  const { config } = JSON.parse(stdout)[0].configuration;
   assert.deepEqual(config.Labels, { "org.example.one": "1", two: "2" });
   assert.deepEqual(Object.keys(config.ExposedPorts).sort(), ["53/udp", "80/tcp"]);
   assert.deepEqual([config.StopSignal, config.User, config.WorkingDir], ["SIGQUIT", "dora", "/srv/app"]);
@@ -179,7 +179,7 @@ ONBUILD RUN cat /extra >/built
     await build(engine, { Dockerfile }, ["-t", "parent"]);
     const text = await printed(engine, "parent", "sh", "-c", "cat /one /two /three /files/* /four /five");
     assert.equal(text, "one\ntwo 2\nscript X\nin a: \nin b: $HOME\n4\nshell\n");
-    const { config } = JSON.parse((await engine.call(["inspect", "parent"])).stdout)[0];
+    const { config } = JSON.parse((await engine.call(["inspect", "parent"])).stdout)[0].configuration;
     assert.deepEqual(config.Healthcheck, { Test: ["CMD-SHELL", "test -e /one"], Interval: 3e9, Retries: 2 });
     assert.deepEqual(config.Shell, ["/bin/sh", "-ec"]);
     const child = await build(engine, { Dockerfile: "FROM parent\nRUN echo child >/child\n", extra: "more\n" });
