@@ -2,6 +2,7 @@
  * After a change of the records: what no record speaks of any more is removed, and the index is written anew.
  */
 import { listDirectory, readTextIfThere, removeFile, removeTree, replaceFile } from "../linux/hostpath.ts";
+import { putBack } from "./aside.ts";
 import { indexOf, LAYOUT_TEXT } from "./index-file.ts";
 import { removePartials } from "./partial.ts";
 import { hexOf } from "./reference.ts";
@@ -14,6 +15,7 @@ function writeIfOther(path: string, text: string): void {
 /** Makes all else in the store agree with the records. The caller holds the lock of writers. */
 export function settle(images: string): void {
   const paths = storePaths(images);
+  putBack(images);
   const records = listRecords(images);
   writeIfOther(paths.layout, LAYOUT_TEXT);
   writeIfOther(paths.index, indexOf(records));
