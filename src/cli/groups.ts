@@ -29,6 +29,7 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
     list: "ps",
     ps: "ps",
     commit: "commit",
+    cp: "cp",
     diff: "diff",
     exec: "exec",
     export: "export",

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   kill: { help: "Send a signal to containers", load: () => import("./kill.ts") },
   rm: { help: "Remove containers", load: () => import("./rm.ts") },
   wait: { help: "Wait for containers to end, and print their exit codes", load: () => import("./wait.ts") },
+  cp: { help: "Copy files between a container and the host", load: () => import("./cp.ts") },
   commit: { help: "Make an image of what a container has changed", load: () => import("./commit.ts") },
   diff: { help: "Show what a container has changed", load: () => import("./diff.ts") },
   export: { help: "Write all files of a container to an archive", load: () => import("./export.ts") },

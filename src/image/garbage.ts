@@ -2,6 +2,7 @@
  * After a change of the records: what no record of an image or of the cache speaks of any more is removed, and the index is written anew.
  */
 import { listDirectory, readTextIfThere, removeFile, removeTree, replaceFile } from "../linux/hostpath.ts";
+import { putBack } from "./aside.ts";
 import { listCached } from "./cache-records.ts";
 import { tryClaimStore } from "./hold.ts";
 import { indexOf, LAYOUT_TEXT } from "./index-file.ts";
@@ -19,6 +20,7 @@ function writeIfOther(path: string, text: string): void {
  */
 export function settle(images: string): void {
   const paths = storePaths(images);
+  putBack(images);
   const records = listRecords(images);
   writeIfOther(paths.layout, LAYOUT_TEXT);
   writeIfOther(paths.index, indexOf(records));

@@ -9,7 +9,7 @@ import { callForHandle, type Handle } from "../linux/fd.ts";
 import { O_DIRECTORY, O_RDONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { openEntry } from "../linux/rootpath.ts";
-import { type PackedTree, type Packing, type PackOptions, startPackingTree } from "./codec.ts";
+import { type PackedTree, type PackOptions, startPacking, type Working } from "./codec.ts";
 
 /** Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories". */
 const OPAQUE_XATTR = "trusted.overlay.opaque";
@@ -50,11 +50,11 @@ export function startPackingLayer(
   about: string,
   places: readonly string[],
   options: Pick<PackOptions, "compression" | "owners">,
-): Packing {
+): Working<PackedTree> {
   using directory = openHost(upper, O_RDONLY | O_DIRECTORY);
   using opaque = listOf(opaqueDirectories(directory));
   using list = listOf(places.map((path) => path.replace(/^\/+/, "")));
-  return startPackingTree({ kind: "read-only", directory: upper }, archive, about, {
+  return startPacking({ kind: "read-only", directory: upper }, archive, about, {
     ...options,
     layer: { opaque, places: list },
   });
