@@ -13,7 +13,7 @@ export function imageSizeBytes({ layers }: ImageRecord): number {
 }
 
 /** An image as data, the configuration as it came. Throws a Failure if it is not here. */
-export function inspectImage(images: string, text: string): unknown {
+export function inspectImage(images: string, text: string) {
   const record = findRecord(images, text);
   if (record === undefined) throw missingImage(text);
   const paths = storePaths(images);
