@@ -30,7 +30,7 @@ import { stringifyExact } from "../spec/json.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
 import type { Design, PrepareRequest } from "./design.ts";
 import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
-import { reconcile, removeFiles } from "./destroy.ts";
+import { reconcile, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { exposedPorts } from "./exposed.ts";
 import { healthPlanOf, mergeHealthcheck } from "./health.ts";
@@ -70,7 +70,7 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
-  stack.defer(() => removeFiles(root, { id, name }));
+  stack.defer(() => removeAll(root, { id, name }));
   takeName(root, name, id);
   emit({ kind: "creating", id });
   const paths = containerPaths(root, id);
