@@ -22,3 +22,12 @@ export function certificateAuthority(directory: string): { authority: string; is
     },
   };
 }
+
+/** A certificate that nobody has signed but itself, and that calls itself an authority: as `openssl req -x509` makes them. */
+export function selfSigned(directory: string, file: string, name: string, days = 2): Issued {
+  const [certFile, keyFile] = [join(directory, `${file}.pem`), join(directory, `${file}.key`)];
+  const kind = ["-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=self"];
+  const out = ["-keyout", keyFile, "-out", certFile, "-addext", `subjectAltName=${name}`];
+  execFileSync("openssl", ["req", ...kind, ...out, "-days", String(days)], { cwd: directory, stdio: "pipe" });
+  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8"), certFile, keyFile };
+}
