@@ -271,9 +271,9 @@ storeTest(
   "a certificate that is its own authority is trusted for the host that has exactly it in certs.d",
   async (store) => {
     const { home, call } = atHome(store);
-    const own = selfSigned(store.directory, "own", "DNS:localhost");
-    const other = selfSigned(store.directory, "other", "DNS:localhost");
-    const named = selfSigned(store.directory, "named", "DNS:elsewhere.example");
+    const own = selfSigned(store.directory, "own", "DNS:localhost", 2);
+    const other = selfSigned(store.directory, "other", "DNS:localhost", 2);
+    const named = selfSigned(store.directory, "named", "DNS:elsewhere.example", 2);
     const places = join(home, ".config/containers/certs.d");
     const trust = (host: string, text: string) => {
       mkdirSync(join(places, host), { recursive: true });
@@ -304,12 +304,13 @@ storeTest(
       trust("127.0.0.1:5710", own.cert);
       await refused("127.0.0.1:5710/team/app:1", /is for another name/);
     });
-    const elsewhere = await openRegistry(named);
-    try {
-      trust(elsewhere.host, named.cert);
-      await refused(`${elsewhere.host}/team/app:1`, /is for another name: elsewhere\.example/);
-    } finally {
-      await elsewhere.close();
+    for (const [certificate, reason] of [
+      [named, /is for another name: elsewhere\.example/],
+      [selfSigned(store.directory, "old", "IP:127.0.0.1", -1), /has expired/],
+    ] as const) {
+      const elsewhere = await openRegistry(certificate);
+      trust(elsewhere.host, certificate.cert);
+      await refused(`${elsewhere.host}/team/app:1`, reason).finally(elsewhere.close);
     }
   },
 );
