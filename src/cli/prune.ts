@@ -31,6 +31,7 @@ import { list, parseFlags, toggle } from "../term/flags.ts";
 import { formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line, printError } from "../term/output.ts";
+import { parseUntil } from "./filters.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 
@@ -55,18 +56,6 @@ const ABOUT: Readonly<Record<PruneKind, string>> = {
   system:
     "Removes containers that have ended, networks without containers, images without a name, and what builds have kept.",
 };
-
-const DURATION = /^([0-9]+)(s|m|h|d)$/;
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
-
-/** `24h`, or a time as RFC 3339 or in seconds since 1970. */
-function parseUntil(text: string, nowMs: number): number {
-  const [, count, unit] = DURATION.exec(text) ?? [];
-  if (count !== undefined) return nowMs - Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1000;
-  const time = /^[0-9]{1,12}$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  if (!Number.isNaN(time)) return time;
-  throw new Failure(`'${text}' is no time`, { hint: "as in until=24h, or until=2026-01-31T12:00:00Z" });
-}
 
 /** What `--filter` asks for. Throws a Failure. */
 export function parsePruneFilter(texts: readonly string[], nowMs: number): PruneFilter {

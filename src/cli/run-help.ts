@@ -79,6 +79,8 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
   Network: {
     network: ["bridge|none|host|container:NAME", "Network"],
     publish: ["[[ADDRESS:]HOST:]PORT[/udp]", "Make a port reachable on the host"],
+    "publish-all": ["", "Make all ports that it listens on reachable, on free ports of the host"],
+    expose: ["PORT[/udp]", "Say that it listens on a port, as its image does"],
     ip: ["ADDRESS", "Address in the network"],
     "mac-address": ["ADDRESS", "Link address, as in 02:42:ac:10:00:02"],
     "add-host": ["NAME:ADDRESS", "Add a line to /etc/hosts"],

@@ -67,6 +67,8 @@ export function runOptionsOf(flags: RunFlags, words: readonly string[], context:
     deviceRules: flags["device-cgroup-rule"].map(parseDeviceRule),
     network: parseNetwork(flags.network ?? "bridge"),
     publish: flags.publish,
+    publishAll: flags["publish-all"] ?? false,
+    expose: flags.expose,
     ip: flags.ip,
     mac: flags["mac-address"],
     dns: flags.dns,
@@ -130,6 +132,12 @@ function refuseContradictions(flags: RunFlags): void {
       throw contradict(other, "uts host", "the name would be changed on the host");
   }
   const network = flags.network ?? "bridge";
+  if (flags["publish-all"] === true && network !== "bridge" && network !== "default")
+    throw contradict(
+      "publish-all",
+      `network ${network}`,
+      "only ports of a network of the container's own are published",
+    );
   if (flags.publish.length > 0 && ["none", "host"].includes(network))
     throw contradict("publish", `network ${network}`, "only ports of a network of the container's own are published");
   if (!network.startsWith("container:")) return;

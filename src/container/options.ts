@@ -99,6 +99,10 @@ export interface RunOptions {
   readonly network: NetworkChoice;
   /** As docker writes them: `8080:80/tcp`. */
   readonly publish: readonly string[];
+  /** Ports that it listens on: `53/udp`, `8000-8010`. */
+  readonly expose: readonly string[];
+  /** Whether all that it listens on is published, on free ports. */
+  readonly publishAll: boolean;
   readonly ip?: string;
   readonly mac?: string;
   readonly dns: readonly string[];

@@ -23,15 +23,16 @@ import {
 import { writeAll } from "../linux/io.ts";
 import { geteuid, getpid } from "../linux/process.ts";
 import { parseSignal } from "../linux/signal.ts";
-import type { Reservation } from "../network/ports.ts";
+import type { Reservation, ReservedPort } from "../network/ports.ts";
 import { reservePorts } from "../network/ports.ts";
 import type { IdMaps, Plan } from "../plan/plan.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
 import type { Design, PrepareRequest } from "./design.ts";
 import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
-import { reconcile, removeFiles } from "./destroy.ts";
+import { reconcile, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { exposedPorts } from "./exposed.ts";
 import { healthPlanOf, mergeHealthcheck } from "./health.ts";
 import { newId } from "./id.ts";
 import { writeNetworkFiles } from "./network-files.ts";
@@ -73,7 +74,7 @@ export function prepare({ root, options, defaults, seccomp, ...given }: PrepareR
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
-  stack.defer(() => removeFiles(root, { id, name }));
+  stack.defer(() => removeAll(root, { id, name }));
   const image = given.image ?? imageOf(root, options);
   takeName(root, name, id);
   emit({ kind: "creating", id });
@@ -94,7 +95,7 @@ export function prepare({ root, options, defaults, seccomp, ...given }: PrepareR
   const { network } = designed.plan;
   const ports = reservePorts(network.kind === "bridge" ? network.ports : []);
   for (const handle of ports.handles) stack.use(handle);
-  const state = initialState(options, defaults, image, designed, { id, name, removeAtEnd });
+  const state = initialState(options, defaults, image, designed, ports.ports, { id, name, removeAtEnd });
   writeNewFile(paths.config, stringifyExact(designed.spec));
   writeState(root, state, { durable: !removeAtEnd });
   if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
@@ -153,12 +154,14 @@ function initialState(
   defaults: Defaults,
   image: ResolvedImage,
   designed: Design,
+  ports: readonly ReservedPort[],
   identity: { readonly id: string; readonly name: string; readonly removeAtEnd: boolean },
 ): ContainerState {
   const supervisor = nameProcess(getpid());
   if (supervisor === undefined) throw new Error("this process is not in /proc");
   const stopSignal = options.stopSignal ?? image.config.StopSignal ?? "SIGTERM";
   if (parseSignal(stopSignal) === undefined) throw new Failure(`unknown stop signal '${stopSignal}'`);
+  const exposed = exposedPorts(options, image.config);
   const healthcheck = mergeHealthcheck(options.healthcheck, image.config.Healthcheck);
   healthPlanOf(healthcheck); // says what is wrong with it
   return {
@@ -178,6 +181,8 @@ function initialState(
     seccomp: designed.plan.process.seccomp.kind,
     stopSignal,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? defaults.stopTimeoutSeconds,
+    ...(ports.length === 0 ? {} : { ports }),
+    ...(exposed.length === 0 ? {} : { exposed }),
     ...(healthcheck === undefined ? {} : { healthcheck }),
   };
 }

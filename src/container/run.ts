@@ -13,12 +13,13 @@ import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
-import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
+import { reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { healthPlanOf } from "./health.ts";
 import { beginHealth } from "./health-file.ts";
 import { watchHealth } from "./health-watch.ts";
 import { type Launched, launch } from "./launch.ts";
+import { beginLog } from "./log.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
@@ -27,7 +28,6 @@ import type { InheritedSignals } from "./program.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
-import { removeOwnVolumes } from "./volumes.ts";
 
 /** 128 and SIGKILL: what the kernel does where memory runs out, and what a shell says of a child that it was done to. */
 const KILLED = 137;
@@ -110,7 +110,7 @@ function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit
 /** Undoes a container that did not come to run. */
 function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
   releaseResources(root, state, "now");
-  removeFiles(root, state);
+  removeAll(root, state);
   for (const port of prepared.ports.handles) port.close();
   prepared.lock.close();
 }
@@ -140,8 +140,7 @@ export function finish(root: StateRoot, running: Running, ending: Ending, emit: 
   for (const port of prepared.ports.handles) port.close();
   tellWaiting(root, state, exit.code);
   if (state.removeAtEnd) {
-    removeFiles(root, state);
-    removeOwnVolumes(root, state.id);
+    removeAll(root, state);
     if (prepared.plan.root.kind !== "directory") emit({ kind: "rootfs-removed" });
   } else {
     const { init: _init, ...rest } = state;
@@ -231,6 +230,7 @@ export function runDetached(request: RunRequest): string {
   return inMonitor(
     () => {
       const prepared = prepare(request, emit);
+      beginLog(prepared.paths.log);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
       const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles });

@@ -22,6 +22,7 @@ import {
 } from "../linux/hostpath.ts";
 import { startTimeOf } from "../linux/process.ts";
 import { statusOfFd } from "../linux/status.ts";
+import type { ReservedPort } from "../network/ports.ts";
 import type { Healthcheck } from "../spec/image.ts";
 import { containerPaths, RESERVED_NAMES, type StateRoot } from "./paths.ts";
 
@@ -67,6 +68,10 @@ export interface ContainerState {
   readonly seccomp: "none" | "default" | "profile";
   readonly stopSignal: string;
   readonly stopTimeoutSeconds: number;
+  /** Those that are published. */
+  readonly ports?: readonly ReservedPort[];
+  /** What its image and `--expose` say that it listens on: `80/tcp`. */
+  readonly exposed?: readonly string[];
   /** Only where there is one. */
   readonly healthcheck?: Healthcheck;
 }
