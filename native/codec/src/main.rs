@@ -7,9 +7,12 @@
 
 mod archive;
 mod attributes;
+mod entry;
 mod failure;
 mod header;
 mod json;
+mod limits;
+mod number;
 mod output;
 mod pack;
 mod path;
@@ -22,6 +25,7 @@ mod sys;
 mod unpack;
 
 use failure::{Failure, Kind, Result, system};
+use limits::Limits;
 use output::{Compression, Output};
 use pack::Rules;
 use std::collections::BTreeSet;
@@ -30,7 +34,6 @@ use std::io::{Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 use stream::{Expected, Stream};
-use unpack::Limits;
 
 const DIGEST_DIGITS: usize = 64;
 

@@ -5,12 +5,14 @@
 //! the caller has made the target the root of this process. What only the host may set (trusted.overlay.opaque) and
 //! what depends on lower layers (directories that the archive needs and does not have) is told, not done.
 
-use crate::archive::{Archive, Entry, Type};
+use crate::archive::Archive;
 use crate::attributes;
+use crate::entry::{Entry, Type};
 use crate::failure::{Failure, Result, Shown, malformed, system, too_large};
+use crate::limits::Limits;
 use crate::sys;
 use crate::{path, sparse};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -20,12 +22,8 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const IMPLIED_MODE: u32 = 0o755;
 const PRIVATE_MODE: u32 = 0o600;
 const TOLD_LIMIT_BYTES: usize = 8 << 20;
-
-pub struct Limits {
-    pub entries: u64,
-    pub bytes: u64,
-    pub depth: usize,
-}
+/// Of the paths of all directories: a million of common ones have a third of it.
+const DIRECTORIES_LIMIT_BYTES: usize = 256 << 20;
 
 pub struct Unpacked {
     pub entries: u64,
@@ -44,7 +42,8 @@ pub fn unpack(archive: &mut Archive, root: OwnedFd, limits: &Limits) -> Result<U
         root,
         limits,
         parent: None,
-        directories: Vec::new(),
+        directories: HashMap::new(),
+        directory_bytes: 0,
         told_bytes: 0,
         done: Unpacked {
             entries: 0,
@@ -73,7 +72,8 @@ struct Target<'a> {
     /// The directory of the entry before, which mostly is that of the next as well.
     parent: Option<(Vec<u8>, OwnedFd)>,
     /// Directories get their times last, when nothing is made in them any more.
-    directories: Vec<(Vec<u8>, [libc::timespec; 2])>,
+    directories: HashMap<Vec<u8>, [libc::timespec; 2]>,
+    directory_bytes: usize,
     told_bytes: usize,
     done: Unpacked,
 }
@@ -252,7 +252,16 @@ impl Target<'_> {
                 "{} is a directory with files first and something else later",
                 Shown(path)
             )),
-            other => other.map(|()| false).map_err(failed),
+            other => {
+                other.map_err(failed)?;
+                if was_directory {
+                    // What was to be done for it would be done to something else: to what a link there leads to.
+                    self.done.opaque.remove(path);
+                    self.done.implied.remove(path);
+                    self.directories.remove(path);
+                }
+                Ok(false)
+            }
         }
     }
 
@@ -324,8 +333,18 @@ impl Target<'_> {
             .map_err(|error| system("open", path, &error))?;
         attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
         self.done.implied.remove(path);
-        self.directories
-            .push((path.to_vec(), attributes::times(entry)));
+        self.remember(path, entry)
+    }
+
+    /// Keeps the times of a directory for the end.
+    fn remember(&mut self, path: &[u8], entry: &Entry) -> Result<()> {
+        let times = attributes::times(entry);
+        if self.directories.insert(path.to_vec(), times).is_none() {
+            self.directory_bytes += path.len();
+        }
+        if self.directory_bytes > DIRECTORIES_LIMIT_BYTES {
+            return too_large("the paths of the archive's directories are too long");
+        }
         Ok(())
     }
 
@@ -343,9 +362,7 @@ impl Target<'_> {
                 let directory = sys::open_at(parent, name, libc::O_DIRECTORY, 0)
                     .map_err(|error| system("open", path, &error))?;
                 attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
-                self.directories
-                    .push((path.to_vec(), attributes::times(entry)));
-                Ok(())
+                self.remember(path, entry)
             }
             _ => attributes::of_name(entry, parent, name, &mut self.done.dropped_xattrs),
         }
@@ -363,7 +380,6 @@ impl Target<'_> {
 
     fn finish(self) -> Result<Unpacked> {
         for (path, times) in &self.directories {
-            // It may have been replaced by a later entry.
             if let Ok(directory) = self.open_made(path) {
                 sys::set_times(&directory, times)
                     .map_err(|error| system("set the time of", path, &error))?;
