@@ -46,6 +46,14 @@ fn set_xattrs(entry: &Entry, file: &OwnedFd, dropped: &mut u64) -> Result<()> {
         }
         match sys::set_xattr(file, name, value) {
             Err(error) if error.raw_os_error() == Some(libc::ENOTSUP) => *dropped += 1,
+            // Capabilities and access lists have a form of their own.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                return malformed(format!(
+                    "the attribute {} of {} is damaged",
+                    Shown(name),
+                    Shown(&entry.path)
+                ));
+            }
             // A full block of attributes is no full disk, whatever the error's name says.
             other => other.map_err(|error| Failure {
                 kind: Kind::System,

@@ -22,8 +22,8 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const IMPLIED_MODE: u32 = 0o755;
 const PRIVATE_MODE: u32 = 0o600;
 const TOLD_LIMIT_BYTES: usize = 8 << 20;
-/// Of the paths of all directories: a million of common ones have a third of it.
-const DIRECTORIES_LIMIT_BYTES: usize = 256 << 20;
+/// Of the paths of all directories: images have some ten thousand, of less than a hundred bytes each.
+const DIRECTORIES_LIMIT_BYTES: usize = 32 << 20;
 
 pub struct Unpacked {
     pub entries: u64,
