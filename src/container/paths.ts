@@ -37,6 +37,8 @@ export interface ContainerPaths {
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
   readonly exit: string;
+  /** There while somebody makes its processes stand still: standstill.ts. */
+  readonly paused: string;
   readonly upper: string;
   readonly work: string;
   /** Where the container's root is mounted, in the container's own mount namespace only. */
@@ -54,6 +56,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     state: `${directory}/state.json`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,
+    paused: `${directory}/paused`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     rootfs: `${directory}/rootfs`,

@@ -162,3 +162,15 @@ export function holdHalf(
   });
   return held;
 }
+
+/** Has a registry take whatever is uploaded, and forget it. */
+export function takeUploads(registry: ScriptedRegistry): void {
+  registry.misbehave((request, response) => {
+    const { method, url = "" } = request;
+    if (method === "HEAD" && url.includes("/blobs/")) response.writeHead(404).end();
+    else if (method === "POST") response.writeHead(202, { location: `${url}one` }).end();
+    else if (method === "PUT") request.resume().once("end", () => response.writeHead(201).end());
+    else return false;
+    return true;
+  });
+}
