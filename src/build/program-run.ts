@@ -69,6 +69,8 @@ function optionsOf({ request }: Site, { args, env, mounts, network, config }: Pr
     deviceRules: [],
     network,
     publish: [],
+    expose: [],
+    publishAll: false,
     dns: [],
     dnsSearch: [],
     dnsOptions: [],
