@@ -2,8 +2,7 @@
  * `mycontainer rmi`.
  */
 import { stateRoot } from "../container/paths.ts";
-import { usersOf } from "../container/prune.ts";
-import { allStates } from "../container/usage.ts";
+import { settledUsers } from "../container/prune.ts";
 import { Failure } from "../failure.ts";
 import { familiarName } from "../image/reference.ts";
 import { type Removal, removeImage } from "../image/remove.ts";
@@ -25,7 +24,7 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const root = stateRoot();
   reconcileStore(root.images);
-  const users = usersOf(allStates(root));
+  const users = () => settledUsers(root);
   let failed = false;
   for (const image of rest) {
     try {

@@ -10,6 +10,7 @@ import { wallClockMs } from "../linux/clock.ts";
 import { O_CREAT, O_EXCL, O_RDWR, openHost } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { type Contents, whilePaused } from "./contents.ts";
+import type { ContainerState } from "./state.ts";
 
 export interface CommitRequest {
   /** In full; none makes an image without a name. */
@@ -50,7 +51,7 @@ const OWN_VARIABLES: readonly string[] = ["HOSTNAME", "HOME", "TERM"];
 /** How the container was run, as the configuration of an image that is run like it. Pure. */
 export function configOfContainer(
   base: ImageConfig,
-  { command, labels }: { readonly command: readonly string[]; readonly labels: Readonly<Record<string, string>> },
+  { command, labels, healthcheck }: Pick<ContainerState, "command" | "labels" | "healthcheck">,
   process: { readonly env: readonly string[]; readonly cwd: string },
 ): ImageConfig {
   const entrypoint = base.Entrypoint ?? [];
@@ -62,6 +63,7 @@ export function configOfContainer(
     Cmd: begins ? command.slice(entrypoint.length) : [...command],
     Env: mergeEnv(base.Env ?? [], env),
     ...(Object.keys(labels).length === 0 ? {} : { Labels: labels }),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
     ...(process.cwd === (base.WorkingDir || "/") ? {} : { WorkingDir: process.cwd }),
   };
 }

@@ -24,6 +24,7 @@ import {
   releaseNamesOf,
   writeState,
 } from "./state.ts";
+import { removeOwnVolumes } from "./volumes.ts";
 
 /** How long a killed process is waited for: far more than a kernel needs. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -69,20 +70,27 @@ export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | 
   removeTree(directory);
 }
 
+/** As `removeFiles`, of a container that nobody will see again: with its volumes that have no name. */
+export function removeAll(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
+  // First what would not be found again.
+  removeOwnVolumes(root, state.id);
+  removeFiles(root, state);
+}
+
 /** Finishes a container whose supervisor is gone; the caller has its lock. */
 function recover(root: StateRoot, id: string): void {
   const state = readState(root, id);
   if (state === undefined) {
     // Its maker died before it had noted what it was about to do: there is the directory, and perhaps a name.
     releaseNamesOf(root, id);
-    removeFiles(root, { id, name: id });
+    removeAll(root, { id, name: id });
     return;
   }
   if (state.status === "exited") return;
   releaseResources(root, state, "now");
   const wasStarted = state.status === "running";
   if (state.removeAtEnd || !wasStarted) {
-    removeFiles(root, state);
+    removeAll(root, state);
     return;
   }
   const { init: _, ...rest } = state;

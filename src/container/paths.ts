@@ -37,6 +37,9 @@ export interface ContainerPaths {
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
   readonly exit: string;
+  /** What its health checks have found; only where there are any. */
+  readonly health: string;
+  readonly healthLock: string;
   readonly upper: string;
   readonly work: string;
   /** Where the container's root is mounted, in the container's own mount namespace only. */
@@ -54,6 +57,8 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     state: `${directory}/state.json`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,
+    health: `${directory}/health.json`,
+    healthLock: `${directory}/health.lock`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     rootfs: `${directory}/rootfs`,

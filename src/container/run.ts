@@ -14,9 +14,13 @@ import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
 import { ownLine } from "../network/files.ts";
-import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
+import { reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { healthPlanOf } from "./health.ts";
+import { beginHealth } from "./health-file.ts";
+import { watchHealth } from "./health-watch.ts";
 import { type Launched, launch } from "./launch.ts";
+import { beginLog } from "./log.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
@@ -25,19 +29,18 @@ import type { InheritedSignals } from "./program.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
-import { removeOwnVolumes } from "./volumes.ts";
 
 /** 128 and SIGKILL: what the kernel does where memory runs out, and what a shell says of a child that it was done to. */
 const KILLED = 137;
 
 /** A container whose program runs, and what its supervisor holds of it. */
-interface Running extends Launched {
+export interface Running extends Launched {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   readonly startedAtMs: number;
 }
 
-interface StartOptions {
+export interface StartOptions {
   readonly root: StateRoot;
   readonly prepared: Prepared;
   readonly filter: Filter | undefined;
@@ -49,7 +52,7 @@ interface StartOptions {
 }
 
 /** Makes the container and lets its program go; undoes everything if that does not come to its end. */
-function start(options: StartOptions): Running {
+export function start(options: StartOptions): Running {
   const { root, prepared, emit } = options;
   let state = prepared.state;
   const durable = !state.removeAtEnd;
@@ -72,6 +75,7 @@ function start(options: StartOptions): Running {
         tellMade(prepared, attached, emit);
       },
     });
+    if (healthPlanOf(state.healthcheck) !== undefined) beginHealth(root, state.id, monotonicMs());
     state = { ...state, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
@@ -107,7 +111,7 @@ function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit
 /** Undoes a container that did not come to run. */
 function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
   releaseResources(root, state, "now");
-  removeFiles(root, state);
+  removeAll(root, state);
   for (const port of prepared.ports.handles) port.close();
   prepared.lock.close();
 }
@@ -125,7 +129,7 @@ function reconcileOthers(root: StateRoot, emit: Emit): void {
 }
 
 /** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
-function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
+export function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
   const { state, prepared } = running;
   const code = exitCodeOf(ending);
   const outOfMemory = code === KILLED && oomKills(state.cgroupPath) > 0;
@@ -137,8 +141,7 @@ function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): 
   for (const port of prepared.ports.handles) port.close();
   tellWaiting(root, state, exit.code);
   if (state.removeAtEnd) {
-    removeFiles(root, state);
-    removeOwnVolumes(root, state.id);
+    removeAll(root, state);
     if (prepared.plan.root.kind !== "directory") emit({ kind: "rootfs-removed" });
   } else {
     const { init: _init, ...rest } = state;
@@ -173,6 +176,15 @@ export interface RunRequest {
   readonly startMs: number;
 }
 
+/** Begins the health checks that the container is to have. */
+function checksOf({ root, filter }: RunRequest, { prepared, state }: Running, signals: InheritedSignals) {
+  const { namespaces: own, process } = prepared.plan;
+  const { init, cgroupPath } = state;
+  const namespaces = [...own.create, ...own.join.map(({ type }) => type)];
+  const target = { init, cgroupPath, namespaces, process, filter, signals };
+  return (loop: EventLoop) => watchHealth(loop, { root, state, target });
+}
+
 /** Runs a container in the foreground. Returns its exit code. */
 export function runForeground(request: RunRequest): number {
   const { root, options, emit } = request;
@@ -183,15 +195,18 @@ export function runForeground(request: RunRequest): number {
   using streams = plainStreams();
   const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
   const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
+  const checks = checksOf(request, running, inherited);
   let ending: Ending;
   if (running.terminal === undefined) {
     streams.started(loop);
     reconcileOthers(root, emit);
+    using _checks = checks(loop);
     ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
     streams.finish();
   } else {
     using session = connectTerminal(loop, running.terminal, prepared.interactive);
     reconcileOthers(root, emit);
+    using _checks = checks(loop);
     ending = supervise({
       child: running.child,
       loop,
@@ -216,6 +231,7 @@ export function runDetached(request: RunRequest): string {
   return inMonitor(
     () => {
       const prepared = prepare(request, emit);
+      beginLog(prepared.paths.log);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
       const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles });
@@ -229,6 +245,7 @@ export function runDetached(request: RunRequest): string {
       reconcileOthers(root, emit);
       const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
         signals,
+        checks: checksOf(request, running, inherited),
         ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),
       });
       finish(root, running, ending, () => {});
