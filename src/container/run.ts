@@ -13,6 +13,7 @@ import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
+import { ownLine } from "../network/files.ts";
 import { reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { healthPlanOf } from "./health.ts";
@@ -87,10 +88,10 @@ export function start(options: StartOptions): Running {
 
 /** The container's own name in its /etc/hosts: its address is known only now. */
 function nameOwnAddress(prepared: Prepared, address: string): void {
-  const { hostname } = prepared.plan;
+  const { hostname, domainname = "" } = prepared.plan;
   if (hostname === undefined || !prepared.ownNetworkFiles) return;
   using file = openHost(prepared.paths.hosts, O_WRONLY | O_APPEND);
-  writeAll(file.fd, `${address}\t${hostname}\n`, prepared.paths.hosts);
+  writeAll(file.fd, ownLine({ address, hostname, domainname }), prepared.paths.hosts);
 }
 
 function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit): void {
