@@ -23,6 +23,8 @@ export type Order =
 /** From the first process. */
 export type Report =
   | { readonly say: "warning"; readonly text: string }
+  /** What it does now; only where that is asked for. */
+  | { readonly say: "debug"; readonly text: string }
   /** The mounts of its root are made: now is the time of the host's hooks. Only where there are any. */
   | { readonly say: "mounted" }
   /** Its root is made; comes with the terminal's master, if there is one. */
@@ -84,6 +86,7 @@ export function failureOf({ message, hint, exitCode, program }: Extract<Report, 
 /** What is done with reports that may come at any time. */
 export interface Listening {
   readonly warn: (text: string) => void;
+  readonly debug?: ((text: string) => void) | undefined;
   /** Calls of the process are announced on this descriptor of its, which is to be taken now. */
   readonly listener?: (fd: number) => void;
 }
@@ -92,7 +95,7 @@ export interface Listening {
 export function awaitReport<S extends Report["say"]>(
   socketFd: number,
   say: S | "end",
-  { warn, listener }: Listening,
+  { warn, debug, listener }: Listening,
 ): Received<Extract<Report, { say: S }>> | undefined {
   for (;;) {
     const received = receive<Report>(socketFd);
@@ -103,6 +106,7 @@ export function awaitReport<S extends Report["say"]>(
     const { message } = received;
     if (message.say === "failed") throw failureOf(message);
     if (message.say === "warning") warn(message.text);
+    else if (message.say === "debug") debug?.(message.text);
     else if (message.say === "listener") {
       listener?.(message.fd);
       send(socketFd, { say: "go" });

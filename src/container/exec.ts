@@ -60,6 +60,8 @@ export interface ExecRequest {
   /** Of the host: in the container they would be the container's word. */
   readonly labelFacts: LabelFacts;
   readonly warn: (text: string) => void;
+  /** Takes the steps, where they are to be told. */
+  readonly debug?: ((text: string) => void) | undefined;
 }
 
 export interface Executed {
@@ -116,7 +118,11 @@ function awaitProgram(request: ExecRequest, socketFd: number): Executed {
   if (entered === undefined || pidfd === undefined) throw new Failure("the container ended while it was entered");
   const child: Child = { pid: entered.message.pid, pidfd };
   try {
-    const listening: Listening = { warn: request.warn, listener: (fd) => request.listener?.(child, fd) };
+    const listening: Listening = {
+      warn: request.warn,
+      debug: request.debug,
+      listener: (fd) => request.listener?.(child, fd),
+    };
     const terminal = request.process.terminal ? awaitReport(socketFd, "terminal", listening)?.fds[0] : undefined;
     awaitReport(socketFd, "end", listening);
     return { child, terminal };
@@ -190,6 +196,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       socketFd,
       preservedFds: request.preservedFds ?? 0,
       uncommon: request.uncommon,
+      tellsSteps: request.debug !== undefined,
     });
   } catch (error) {
     reportFailure(socketFd, error);

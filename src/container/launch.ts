@@ -46,6 +46,8 @@ export interface LaunchOptions {
   /** What runs the plan's hooks, if it has any, and the state of the container that they are told. */
   readonly hooks?: ContainerHooks | undefined;
   readonly uncommon?: Uncommon | undefined;
+  /** Whether each step is an event. */
+  readonly tellsSteps?: boolean;
   /** Has systemd put the first process into the cgroup of the plan's unit. */
   readonly enterUnit?: ((pid: number) => void) | undefined;
   /** Where the container waits for its start; without one it starts at once. */
@@ -111,6 +113,7 @@ function makeCgroup({ plan, emit }: LaunchOptions): CgroupPlan | undefined {
 /** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
 export function launch(options: LaunchOptions): Launched {
   const { plan, root } = options;
+  if (options.tellsSteps === true) tellSetup(options);
   using stack = new DisposableStack();
   stack.use(root);
   const cgroup = makeCgroup(options);
@@ -148,6 +151,7 @@ export function launch(options: LaunchOptions): Launched {
       preservedFds: options.preservedFds ?? 0,
       hooks: options.hooks,
       uncommon: options.uncommon,
+      tellsSteps: options.tellsSteps,
       gate: options.gate,
     });
   }
@@ -168,6 +172,7 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   const { plan, emit, hooks } = options;
   const listening: Listening = {
     warn: (text) => emit({ kind: "warning", text }),
+    debug: (text) => emit({ kind: "debug", text }),
     listener: (fd) => options.listener?.(child, fd),
   };
   if (plan.process.oomScoreAdj !== undefined) setOomScore(child.pid, plan.process.oomScoreAdj);
@@ -199,6 +204,15 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   }
   awaitReport(socketFd, "end", listening);
   return terminal;
+}
+
+function tellSetup({ plan: { namespaces, cgroup, network, idMaps }, emit }: LaunchOptions): void {
+  const debug = (text: string) => emit({ kind: "debug", text });
+  debug(`nsexec container setup: new namespaces: ${namespaces.create.join(", ") || "none"}`);
+  for (const { type, path } of namespaces.join) debug(`the ${type} namespace is that of ${path}`);
+  if (idMaps !== undefined) debug(`ids mapped: ${idMaps.uids.length} ranges of users, ${idMaps.gids.length} of groups`);
+  for (const { directory } of cgroup?.directories ?? []) debug(`cgroup ${directory}`);
+  debug(`network: ${network.kind}`);
 }
 
 function sendPlace(plan: Plan, pid: number, socketFd: number): void {

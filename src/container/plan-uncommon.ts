@@ -59,7 +59,7 @@ export function planUncommonProgram(process: Process, spec: Spec, isExec: boolea
   return () => {
     if (persona !== undefined) applyPersonality(persona);
     if (memory !== undefined) applyMemoryPolicy(memory);
-    if (scheduling !== undefined) applyScheduler(scheduling);
+    if (scheduling !== undefined) applyScheduler(scheduling, spec.linux?.resources?.cpu?.cpus);
     if (io !== undefined) applyIoPriority(io);
     if (affinity !== undefined) applyCpuAffinity(affinity);
   };

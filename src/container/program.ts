@@ -30,8 +30,8 @@ export interface InheritedSignals {
 export interface LastStop {
   /** To whoever has let the process go on. */
   readonly socketFd: number | undefined;
-  /** What is still to be done, as confined as the program is. */
-  readonly confined?: () => void;
+  /** What is still to be done, as confined as the program is, which has that environment. */
+  readonly confined?: (env: readonly string[]) => void;
 }
 
 export interface ProgramContext {
@@ -49,6 +49,8 @@ export interface ProgramContext {
   readonly uncommon?: Uncommon | undefined;
   /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
   readonly beforeProgram?: () => LastStop;
+  /** Whether each step is told to the other side. */
+  readonly tellsSteps?: boolean | undefined;
   /** What else may not be closed until then. */
   readonly keptFds?: readonly number[];
 }
@@ -77,6 +79,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // and that execve(2) closes it comes too late (CVE-2024-21626).
   closeFromBut(FIRST_OTHER_FD + (context.preservedFds ?? 0), [context.socketFd, ...(context.keptFds ?? [])]);
   const warn = (text: string) => tell(context.socketFd, { say: "warning", text });
+  if (context.tellsSteps === true) tellLastSteps(plan, context);
   for (const warning of applyRlimits(plan.rlimits)) warn(warning);
   context.uncommon?.applyToProgram();
   const env = withHome(plan.env, context.uncommon?.home);
@@ -92,13 +95,24 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const { socketFd, confined }: LastStop = context.beforeProgram?.() ?? { socketFd: context.socketFd };
   try {
     if (plan.noNewPrivileges) install(context.filter, socketFd);
-    confined?.();
+    confined?.(env);
     resetDispositions(context.signals.ignored);
     restoreMask(context.signals.mask);
-    throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, env));
+    const errno = -execve(path, plan.args, env);
+    throw notExecuted(plan.args[0] ?? "", errno, mayExecute(path) === 0 && isFile(path));
   } catch (error) {
     reportFailure(socketFd, error);
   }
+}
+
+/** All at once, while nothing is limited yet: under the program's filter of calls there may be no telling. */
+function tellLastSteps(plan: ProcessPlan, { socketFd, filter }: ProgramContext): void {
+  const debug = (text: string) => tell(socketFd, { say: "debug", text });
+  const { uid, gid } = plan.user;
+  debug(`user ${uid}:${gid}, working directory ${plan.cwd}, ${plan.env.length} variables`);
+  debug(`capabilities: ${(plan.capabilities.bounding ?? []).join(", ") || "none"}`);
+  if (filter !== undefined) debug(`seccomp filter flags: ${filter.flags}`);
+  debug("init: closing the pipe to signal completion");
 }
 
 function withHome(env: readonly string[], home: (() => string) | undefined): readonly string[] {
@@ -220,7 +234,7 @@ function isFile(path: string): boolean {
   return result === 0 ? parseStatx(status).type === "file" : result === -EPERM || result === -ENOSYS;
 }
 
-function notExecuted(name: string, errno: number): Failure {
+function notExecuted(name: string, errno: number, found = false): Failure {
   const missing = errno === ENOENT || errno === ENOTDIR || errno === ELOOP;
   let reason = errnoText(errnoName(errno));
   if (errno === ENOENT)
@@ -228,7 +242,7 @@ function notExecuted(name: string, errno: number): Failure {
   return new Failure(`cannot run '${name}': ${reason}`, {
     hint: hintFor(errno),
     exitCode: missing ? EXIT.notFound : EXIT.notExecutable,
-    program: { name, code: errnoName(errno) },
+    program: { name, code: errnoName(errno), found },
   });
 }
 

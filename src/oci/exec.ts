@@ -23,6 +23,7 @@ import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
+import { programName } from "./name.ts";
 import { checkPreserved } from "./passed-descriptors.ts";
 import { writePidFile } from "./pid-file.ts";
 import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
@@ -53,10 +54,10 @@ const FLAGS = {
 export const help = { usage: "[FLAGS] CONTAINER COMMAND [ARGUMENT...]", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: "mycontainer-runtime", stopAtFirstWord: true });
+  const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: programName(), stopAtFirstWord: true });
   const [id, ...command] = rest;
   if (id === undefined) {
-    throw new Failure('"exec" requires a container', { hint: "mycontainer-runtime exec [FLAGS] CONTAINER COMMAND..." });
+    throw new Failure('"exec" requires a container', { hint: `${programName()} exec [FLAGS] CONTAINER COMMAND...` });
   }
   const preservedFds = nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0");
   // Before anything of ours is open.
@@ -98,6 +99,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     uncommon: await uncommonOfExec(asked, spec),
     labelFacts: labelFacts(),
     warn: (message) => tellLog(globals, "warning", message),
+    debug: globals.debug ? (message) => tellLog(globals, "debug", message) : undefined,
   });
   try {
     if (terminal !== undefined && consoleSocket !== undefined) {

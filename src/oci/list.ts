@@ -8,6 +8,7 @@ import { parseFlags, text, toggle } from "../term/flags.ts";
 import { print } from "../term/output.ts";
 import type { Globals } from "./globals.ts";
 import { type ListEntry, listJson, listTable } from "./list-table.ts";
+import { programName } from "./name.ts";
 import { configOf, listIds, readRecord, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";
@@ -20,7 +21,7 @@ const FLAGS = {
 export const help = { usage: "[FLAGS]", flags: FLAGS };
 
 export function run(argv: readonly string[], globals: Globals): number {
-  const { flags } = parseFlags("list", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags } = parseFlags("list", FLAGS, argv, { program: programName() });
   const format = flags.format ?? "table";
   if (format !== "table" && format !== "json") throw new Failure("invalid format option");
   if (flags.quiet === true) {

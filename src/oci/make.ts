@@ -21,6 +21,7 @@ import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hooksOf, stateOf, stateText } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
+import { programName } from "./name.ts";
 import { passedDescriptors } from "./passed-descriptors.ts";
 import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
@@ -155,13 +156,14 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
     plan,
     root: openDirectoryRoot(bundle.rootfs),
     emit: (event) => {
-      if (event.kind === "warning") tellLog(globals, "warning", event.text);
+      if (event.kind === "warning" || event.kind === "debug") tellLog(globals, event.kind, event.text);
     },
     filter: ground.filter,
     signals: { mask, ignored: ignoredSignals() },
     ownHandles: [ground.lock],
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     preservedFds: ground.preservedFds,
+    tellsSteps: globals.debug,
     gate,
     diesWithSupervisor: options.attached,
     hooks: ground.hooks,
@@ -212,6 +214,6 @@ export async function claim(globals: Globals, id: string): Promise<Handle> {
     if (freed !== undefined) return freed;
   }
   throw new Failure("container with given ID already exists", {
-    hint: `'mycontainer-runtime delete ${id}' removes one that has stopped`,
+    hint: `'${programName()} delete ${id}' removes one that has stopped`,
   });
 }
