@@ -1,6 +1,7 @@
 /**
  * `mycontainer exec`.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { execute } from "../container/exec.ts";
 import { containerPaths, stateRoot } from "../container/paths.ts";
 import { type ContainerState, findContainer, isRunning, readState } from "../container/state.ts";
@@ -79,7 +80,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { child, terminal: master } = execute({
     init: state.init,
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
-    cgroupPath: state.cgroupPath,
+    cgroup: state.cgroupPath === undefined ? undefined : ownChoice(state.cgroupPath),
     process,
     detached,
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,

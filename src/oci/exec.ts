@@ -2,6 +2,7 @@
  * `exec`: runs another program in a container.
  */
 
+import { parseChoice } from "../cgroup/choice.ts";
 import { execute } from "../container/exec.ts";
 import { plainStreams } from "../container/streams.ts";
 import { uncommonOfExec } from "../container/uncommon.ts";
@@ -12,6 +13,7 @@ import { EventLoop } from "../linux/eventloop.ts";
 import { readText } from "../linux/hostpath.ts";
 import { sendSignal, waitFor } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
+import { isTerminal } from "../linux/tty.ts";
 import { planProcess } from "../plan/process.ts";
 import { checkProcess } from "../spec/check-process.ts";
 import type { Capabilities, Process, Spec } from "../spec/config.ts";
@@ -26,9 +28,11 @@ import { listenerOf } from "./listener.ts";
 import { programName } from "./name.ts";
 import { checkPreserved } from "./passed-descriptors.ts";
 import { writePidFile } from "./pid-file.ts";
-import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
+import { configOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 import { seccompOf } from "./seccomp.ts";
+
+const STDOUT = 1;
 
 const FLAGS = {
   process: text("p", "FILE", "The process, as in config.json"),
@@ -47,7 +51,7 @@ const FLAGS = {
   "pidfd-socket": text("", "PATH", "Socket that is sent a pidfd of the process"),
   detach: toggle("d", "Return once it runs"),
   "ignore-paused": toggle("", "Also in a container that is paused"),
-  cgroup: list("", "PATH", "Run it in a cgroup below the container's"),
+  cgroup: list("", "[CONTROLLER,...:]PATH", "Run it in a cgroup below the container's"),
   "no-subreaper": toggle("", "Taken for the sake of older engines"),
 } as const;
 
@@ -87,10 +91,11 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const { child, terminal } = execute({
     init: record.init,
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
-    cgroupPath: cgroupOf(record, flags.cgroup),
+    cgroup: record.cgroupPath === undefined ? undefined : parseChoice(record.cgroupPath, flags.cgroup),
     process,
     detached,
     windowSize: sizeOf(asked),
+    keepsNewlines: consoleSocket === undefined && !isTerminal(STDOUT),
     streams: detached ? [0, 1, 2] : streams.fds,
     preservedFds,
     signals: inherited,
@@ -189,16 +194,4 @@ function parseUser(text: string): { uid: number; gid?: number } {
   const [uid = "", gid, ...more] = text.split(":");
   if (more.length > 0) throw new Failure(`--user: '${text}' is not of the form UID[:GID]`);
   return { uid: idOf(uid, "--user"), ...(gid === undefined ? {} : { gid: idOf(gid, "--user") }) };
-}
-
-/** The container's cgroup, or one below it that `--cgroup` names. */
-function cgroupOf({ cgroupPath }: ContainerRecord, asked: readonly string[]): string | undefined {
-  const [below, ...more] = asked;
-  if (below === undefined || cgroupPath === undefined) return cgroupPath;
-  if (more.length > 0 || below.includes(":")) {
-    throw new Failure("--cgroup names one path, below the container's cgroup in every hierarchy");
-  }
-  if (below.split("/").includes("..")) throw new Failure(`bad sub cgroup path: ${below}`);
-  const path = below.split("/").filter((part) => part !== "" && part !== ".");
-  return [cgroupPath, ...path].join("/");
 }

@@ -14,6 +14,7 @@ import type { Handle } from "../linux/fd.ts";
 import { writeNewFile } from "../linux/hostpath.ts";
 import { type Child, geteuid } from "../linux/process.ts";
 import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
+import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bundle, readBundle } from "./bundle.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
@@ -27,6 +28,8 @@ import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
+
+const STDOUT = 1;
 
 export interface MakeOptions {
   readonly id: string;
@@ -181,7 +184,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
       if (options.consoleSocket !== undefined && master !== undefined) {
         sendTerminal(options.consoleSocket, master);
         master.close();
-      }
+      } else if (master !== undefined && !isTerminal(STDOUT)) keepNewlines(master.fd);
       if (gate === undefined) complete(child);
     },
     ready: complete,

@@ -2,7 +2,7 @@
  * `linux.resources` and `linux.cgroupsPath` of config.json and `update`, by what the kernel's files say.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Json, oci } from "./bundles.ts";
 
@@ -155,6 +155,31 @@ oci(
     }
   },
 );
+
+oci("exec goes into the cgroup that --cgroup names, of all hierarchies or of some controllers", async (runtime) => {
+  const id = await runtime.detached();
+  const { pid } = await runtime.state(id);
+  const [memory, pids] = [directoryOf(pid, "memory"), directoryOf(pid, "pids")];
+  for (const directory of new Set([memory, pids])) mkdirSync(join(directory, "below"));
+  const cgroupsOf = (...flags: string[]) => runtime.call(["exec", ...flags, id, "cat", "/proc/self/cgroup"]);
+  if (isV2) {
+    assert.match((await cgroupsOf("--cgroup", "below")).stdout, /^0::.*\/below$/m);
+    assert.match((await cgroupsOf("--cgroup", "memory:below")).stderr, /name the path alone/);
+  } else {
+    const { stdout, stderr } = await cgroupsOf("--cgroup", "memory,pids:below");
+    assert.match(stdout, /:memory:.*\/below$/m, stderr);
+    assert.match(stdout, /:pids:.*\/below$/m);
+    assert.match(stdout, /:cpu(,cpuacct)?:.*\/[0-9]+$/m);
+    assert.match((await cgroupsOf("--cgroup", "nothing:/")).stderr, /unknown controller nothing/);
+  }
+  for (const path of isV2 ? ["missing"] : ["missing", "memory:missing"]) {
+    const { status, stderr } = await cgroupsOf("--cgroup", path);
+    assert.equal(status, 255);
+    assert.match(stderr, /error adding pid \d+ to cgroups: .*\/missing\/cgroup\.procs: no such file or directory/);
+  }
+  await runtime.remove(id);
+  assert.ok(!existsSync(memory));
+});
 
 oci("resources that are none are errors which name them", async (runtime) => {
   for (const [resources, text] of [
