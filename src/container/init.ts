@@ -100,7 +100,10 @@ export function runInit(context: InitContext): never {
     if (context.plan.process.init) setTitle("mycontainer-init");
     tellStep(context, "child process in init()");
     enterNamespaces(context);
-    using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources);
+    using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources, (mount, step) => {
+      send(socketFd, { say: "map", step: context.plan.rootSteps.indexOf(step) }, [mount.fd]);
+      awaitOrder(socketFd, "mapped");
+    });
     makeRoot(context, root);
     send(socketFd, { say: "rooted" }, root.pty === undefined ? [] : [root.pty.master.fd]);
     awaitOrder(socketFd, "go");
