@@ -77,6 +77,7 @@ export function execute(request: ExecRequest): Executed {
   const { init, cgroup } = request;
   using pidfd = init === undefined ? undefined : openPidfd(init.pid);
   if (pidfd === undefined || !isRunning(init)) throw new Failure("the container has ended");
+  request.debug?.(`nsexec container setup: entering the namespaces ${request.namespaces.join(", ")} of ${init?.pid}`);
   const [ours, theirs] = socketPair();
   using own = ours;
   const cgroupJoins = cgroup === undefined ? [] : openChosenForJoin(cgroup);
@@ -174,6 +175,7 @@ function enter(request: ExecRequest, pidfd: number, cgroupJoins: readonly Handle
 
 function runProgram(request: ExecRequest, socketFd: number): never {
   try {
+    if (request.debug !== undefined) send(socketFd, { say: "debug", text: "child process in init()" });
     let terminal: Handle | undefined;
     if (request.process.terminal) {
       // The terminal is to be one of the container's root, which may then give it to the program's user.
@@ -206,7 +208,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       socketFd,
       preservedFds: request.preservedFds ?? 0,
       uncommon: request.uncommon,
-      tellsSteps: request.debug !== undefined,
+      lastStep: request.debug === undefined ? undefined : "setns_init: about to exec",
     });
   } catch (error) {
     reportFailure(socketFd, error);

@@ -115,7 +115,7 @@ export function runInit(context: InitContext): never {
       socketFd,
       preservedFds: context.preservedFds,
       uncommon: context.uncommon,
-      tellsSteps: context.tellsSteps,
+      lastStep: context.tellsSteps === true ? "init: closing the pipe to signal completion" : undefined,
       ...lastStop(context),
     });
   } catch (error) {

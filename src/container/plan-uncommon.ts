@@ -54,7 +54,7 @@ export function planUncommonProgram(process: Process, spec: Spec, isExec: boolea
   const memory = memoryPolicy === undefined ? undefined : planMemoryPolicy(memoryPolicy);
   const scheduling = scheduler === undefined ? undefined : planScheduler(scheduler);
   const io = ioPriority === undefined ? undefined : planIoPriority(ioPriority);
-  const cpus = execCPUAffinity?.final || execCPUAffinity?.initial;
+  const cpus = execCPUAffinity?.final;
   const affinity = isExec && cpus ? parseCpuList(cpus) : undefined;
   return () => {
     if (persona !== undefined) applyPersonality(persona);

@@ -3,7 +3,7 @@
  * that capabilities(7), prctl(2) and seccomp(2) ask for. Used by a container's first process and by exec.
  */
 import { EXIT, Failure, shortened } from "../failure.ts";
-import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet } from "../isolation/capabilities.ts";
+import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet, notInheritable } from "../isolation/capabilities.ts";
 import { applyRlimits } from "../isolation/rlimits.ts";
 import { type Filter, installFilter } from "../isolation/seccomp/install.ts";
 import { decode } from "../linux/door.ts";
@@ -49,8 +49,8 @@ export interface ProgramContext {
   readonly uncommon?: Uncommon | undefined;
   /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
   readonly beforeProgram?: () => LastStop;
-  /** Whether each step is told to the other side. */
-  readonly tellsSteps?: boolean | undefined;
+  /** Where steps are told to the other side: the last of them. */
+  readonly lastStep?: string | undefined;
   /** What else may not be closed until then. */
   readonly keptFds?: readonly number[];
 }
@@ -79,7 +79,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // and that execve(2) closes it comes too late (CVE-2024-21626).
   closeFromBut(FIRST_OTHER_FD + (context.preservedFds ?? 0), [context.socketFd, ...(context.keptFds ?? [])]);
   const warn = (text: string) => tell(context.socketFd, { say: "warning", text });
-  if (context.tellsSteps === true) tellLastSteps(plan, context);
+  if (context.lastStep !== undefined) tellLastSteps(plan, context, context.lastStep);
   for (const warning of applyRlimits(plan.rlimits)) warn(warning);
   context.uncommon?.applyToProgram();
   const env = withHome(plan.env, context.uncommon?.home);
@@ -87,6 +87,8 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
     warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
+  for (const name of notInheritable(plan.capabilities))
+    warn(`can't raise ambient capability ${name}: it is not inheritable`);
   if (!entered) enterDirectory(plan.cwd, { again: false });
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.
@@ -106,13 +108,13 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
 }
 
 /** All at once, while nothing is limited yet: under the program's filter of calls there may be no telling. */
-function tellLastSteps(plan: ProcessPlan, { socketFd, filter }: ProgramContext): void {
+function tellLastSteps(plan: ProcessPlan, { socketFd, filter }: ProgramContext, last: string): void {
   const debug = (text: string) => tell(socketFd, { say: "debug", text });
   const { uid, gid } = plan.user;
   debug(`user ${uid}:${gid}, working directory ${plan.cwd}, ${plan.env.length} variables`);
   debug(`capabilities: ${(plan.capabilities.bounding ?? []).join(", ") || "none"}`);
   if (filter !== undefined) debug(`seccomp filter flags: ${filter.flags}`);
-  debug("init: closing the pipe to signal completion");
+  debug(last);
 }
 
 function withHome(env: readonly string[], home: (() => string) | undefined): readonly string[] {

@@ -51,7 +51,7 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
   }
   steps.push(...closed);
   for (const path of spec.linux?.readonlyPaths ?? []) steps.push({ do: "read-only", path });
-  for (const path of spec.linux?.maskedPaths ?? []) steps.push({ do: "mask", path });
+  for (const path of new Set(spec.linux?.maskedPaths)) steps.push({ do: "mask", path });
   return steps;
 }
 

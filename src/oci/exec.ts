@@ -7,6 +7,7 @@ import { execute } from "../container/exec.ts";
 import { plainStreams } from "../container/streams.ts";
 import { uncommonOfExec } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
+import { applyCpuAffinity, cpuAffinity, parseCpuList, resetCpuAffinity } from "../isolation/cpu-affinity.ts";
 import { labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { EventLoop } from "../linux/eventloop.ts";
@@ -86,6 +87,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (process.terminal && detached && consoleSocket === undefined) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
   }
+  startOnCpus(asked, globals);
   using loop = new EventLoop();
   using streams = plainStreams();
   const { child, terminal } = execute({
@@ -123,6 +125,13 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   return attend({ child, terminal: consoleSocket === undefined ? terminal : undefined, streams, loop, signals });
 }
 
+/** Where the program is to begin; `final` comes once it is in its cgroup: config.md#linux-process, execCPUAffinity. */
+function startOnCpus({ execCPUAffinity }: Process, globals: Globals): void {
+  if (execCPUAffinity?.initial) applyCpuAffinity(parseCpuList(execCPUAffinity.initial));
+  else resetCpuAffinity();
+  if (globals.debug) tellLog(globals, "debug", `nsexec: affinity: ${cpuAffinity()}`);
+}
+
 /** Both or none: a terminal without lines is none. */
 function sizeOf({ consoleSize }: Process): { rows: number; columns: number } | undefined {
   const { height: rows = 0, width: columns = 0 } = consoleSize ?? {};
@@ -143,7 +152,7 @@ function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly st
   return {
     ...process,
     args: [...command],
-    env: withoutEarlier([...(process.env ?? []), ...flags.env]),
+    env: [...(process.env ?? []), ...flags.env],
     cwd: flags.cwd ?? process.cwd,
     terminal: flags.tty === true,
     user: { ...process.user, ...ids, additionalGids: [...(process.user.additionalGids ?? []), ...gids] },
@@ -152,11 +161,6 @@ function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly st
     ...(flags.apparmor === undefined ? {} : { apparmorProfile: flags.apparmor }),
     ...(flags["process-label"] === undefined ? {} : { selinuxLabel: flags["process-label"] }),
   };
-}
-
-/** Of variables that are there twice, only the last: getenv(3) takes the first. */
-function withoutEarlier(env: readonly string[]): string[] {
-  return [...new Map(env.map((entry) => [entry.split("=", 1)[0], entry])).values()];
 }
 
 /**

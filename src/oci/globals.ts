@@ -11,6 +11,8 @@ import { programName } from "./name.ts";
 export interface Globals {
   /** Where the state of containers lies: one directory a container. */
   readonly root: string;
+  /** Whether that was said, and is not what it is without a word. */
+  readonly rootIsNamed: boolean;
   /** The file that errors and warnings are added to. */
   readonly log: string | undefined;
   readonly logFormat: "text" | "json";
@@ -66,6 +68,7 @@ export function parseGlobals(argv: readonly string[]): {
   return {
     globals: {
       root: flags.root || defaultRoot(isRoot),
+      rootIsNamed: Boolean(flags.root),
       log: flags.log === "" ? undefined : flags.log,
       logFormat,
       debug: flags.debug === true,

@@ -72,6 +72,7 @@ async function unknownCommand(name: string, isHelp: boolean): Promise<Failure> {
 export async function main(): Promise<void> {
   let globals: Globals = {
     root: "",
+    rootIsNamed: false,
     log: undefined,
     logFormat: "text",
     debug: false,

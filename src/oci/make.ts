@@ -8,6 +8,7 @@ import { type LaunchOptions, launch, openDirectoryRoot } from "../container/laun
 import { nameProcess } from "../container/state.ts";
 import { uncommonOf } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
+import { resetCpuAffinity } from "../isolation/cpu-affinity.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -149,6 +150,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   // Who stays takes signals from a descriptor. Others end by them, and what they have begun is undone by the next command.
   const mask = options.attached ? blockExactly(signals) : currentMask();
   using gate = ground.openGate?.(paths.gate);
+  resetCpuAffinity();
   const complete = (child: Child) => {
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, child.pidfd);
     record.complete = true;

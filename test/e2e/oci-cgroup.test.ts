@@ -97,6 +97,18 @@ oci("limits of config.json are in the container's cgroup, and update changes eac
   await runtime.remove(id);
 });
 
+oci("0 processes are one, as a limit of a new container and as an update", async (runtime) => {
+  const id = await runtime.detached({ linux: { resources: { pids: { limit: 0 } } } });
+  const { pid } = await runtime.state(id);
+  const limit = () => fileOf(pid, "pids.max", "pids.max");
+  assert.equal(limit(), "1");
+  await runtime.must(["update", "--pids-limit", "7", id]);
+  assert.equal(limit(), "7");
+  await runtime.must(["update", "--pids-limit", "0", id]);
+  assert.equal(limit(), "1");
+  await runtime.remove(id);
+});
+
 oci("a limit of processes holds, and memory that runs out ends the program", async (runtime) => {
   const pids = await runtime.run({
     script: "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; echo all",

@@ -63,11 +63,18 @@ oci("steps are told before a filter of calls could forbid it", async (runtime) =
   }
 });
 
+oci("a directory of states that is named and not there cannot be listed", async (runtime) => {
+  const state = join(runtime.directory, "no-state");
+  const { status, stderr } = await runtime.call(["--root", state, "list"]);
+  assert.equal(status, 1);
+  assert.match(stderr, /no-state: no such file or directory/);
+});
+
 oci("exec tells steps, too", async (runtime) => {
   const id = await runtime.detached();
   const { status, stderr } = await runtime.call(["--debug", "exec", id, "true"]);
   assert.equal(status, 0, stderr);
-  assert.match(stderr, /level=debug msg="user 0:0/);
+  assert.match(stderr, /level=debug msg="setns_init: about to exec"/);
   await runtime.remove(id);
 });
 
