@@ -1,6 +1,7 @@
 /**
  * `mycontainer exec`.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { execute } from "../container/exec.ts";
 import type { ContainerState } from "../container/state.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
@@ -67,7 +68,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { child, terminal: master } = execute({
     init,
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
-    cgroupPath: state.cgroupPath,
+    cgroup: state.cgroupPath === undefined ? undefined : ownChoice(state.cgroupPath),
     process,
     detached,
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,

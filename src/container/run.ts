@@ -1,6 +1,7 @@
 /**
  * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { oomKills } from "../cgroup/stats.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
@@ -181,7 +182,7 @@ function checksOf({ root, filter }: RunRequest, { prepared, state }: Running, si
   const { namespaces: own, process } = prepared.plan;
   const { init, cgroupPath } = state;
   const namespaces = [...own.create, ...own.join.map(({ type }) => type)];
-  const target = { init, cgroupPath, namespaces, process, filter, signals };
+  const target = { init, cgroup: ownChoice(cgroupPath), namespaces, process, filter, signals };
   return (loop: EventLoop) => watchHealth(loop, { root, state, target });
 }
 
