@@ -44,8 +44,16 @@ export class Handle implements Disposable {
 }
 
 /** Makes a call whose result is a new descriptor. */
-export function callForHandle(name: CallName, about: string, ...args: Argument[]): Handle {
-  return new Handle(call(name, about, ...args));
+export function callForHandle(
+  name: CallName,
+  about: string,
+  a?: Argument,
+  b?: Argument,
+  c?: Argument,
+  d?: Argument,
+  e?: Argument,
+): Handle {
+  return new Handle(call(name, about, a, b, c, d, e));
 }
 
 const F_GETFD = 1;

@@ -47,8 +47,8 @@ export interface FileStatus {
 export function parseStatx(buffer: Uint8Array): FileStatus {
   const view = new DataView(buffer.buffer, buffer.byteOffset);
   const mode = view.getUint16(28, true);
-  const u64 = (at: number) => Number(view.getBigUint64(at, true));
   const u32 = (at: number) => view.getUint32(at, true);
+  const u64 = (at: number) => u32(at) + u32(at + 4) * 2 ** 32;
   return {
     type: TYPES[mode & TYPE_MASK] ?? "unknown",
     mode: mode & 0o7777,

@@ -12,6 +12,8 @@ type Kind = "u8" | "u16" | "u32" | "i32" | "u64" | "i64" | "big64";
 
 const SIZE: Record<Kind, number> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, i64: 8, big64: 8 };
 
+const U32_MAX = 0xffffffff;
+
 type Value<K extends Kind> = K extends "big64" ? bigint : number;
 type Values<F extends Record<string, Kind>> = { [Name in keyof F]: Value<F[Name]> };
 
@@ -32,7 +34,10 @@ function put(view: DataView, at: number, kind: Kind, value: number | bigint): vo
     case "i32":
       return view.setInt32(at, Number(value), true);
     default:
-      return view.setBigInt64(at, BigInt(value), true);
+      // Most values are small: no BigInt is made for them.
+      if (typeof value === "bigint" || value < 0 || value > U32_MAX) return view.setBigInt64(at, BigInt(value), true);
+      view.setUint32(at, value, true);
+      return view.setUint32(at + 4, 0, true);
   }
 }
 
@@ -47,7 +52,7 @@ function get(view: DataView, at: number, kind: Kind): number | bigint {
     case "i32":
       return view.getInt32(at, true);
     case "u64":
-      return Number(view.getBigUint64(at, true));
+      return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
     case "i64":
       return Number(view.getBigInt64(at, true));
     case "big64":
