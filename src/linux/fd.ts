@@ -35,11 +35,18 @@ export class Handle implements Disposable {
   }
 
   close(): void {
-    if (this.#fd >= 0) attempt("close", this.release());
+    const fd = this.#fd;
+    if (fd < 0) return;
+    this.#fd = -1;
+    attempt("close", fd);
   }
 
+  /** As `close`, without another call on the way: it is what happens most often. */
   [Symbol.dispose](): void {
-    this.close();
+    const fd = this.#fd;
+    if (fd < 0) return;
+    this.#fd = -1;
+    attempt("close", fd);
   }
 }
 

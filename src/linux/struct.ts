@@ -17,6 +17,12 @@ const U32_MAX = 0xffffffff;
 type Value<K extends Kind> = K extends "big64" ? bigint : number;
 type Values<F extends Record<string, Kind>> = { [Name in keyof F]: Value<F[Name]> };
 
+interface Field {
+  readonly kind: Kind;
+  /** Bytes from the start of the struct. */
+  readonly at: number;
+}
+
 export interface Struct<F extends Record<string, Kind>> {
   readonly size: number;
   encode(values: Partial<Values<F>>, into?: Uint8Array): Uint8Array;
@@ -63,12 +69,12 @@ function get(view: DataView, at: number, kind: Kind): number | bigint {
 export function struct<const F extends Record<string, Kind>>(fields: F): Struct<F> {
   let size = 0;
   let alignment = 1;
-  const layout: [name: string, kind: Kind, at: number][] = [];
+  const placed: Record<string, Field> = {};
   for (const name in fields) {
     const kind = fields[name] as Kind;
     const width = SIZE[kind];
     size = Math.ceil(size / width) * width;
-    layout.push([name, kind, size]);
+    placed[name] = { kind, at: size };
     size += width;
     alignment = Math.max(alignment, width);
   }
@@ -77,16 +83,20 @@ export function struct<const F extends Record<string, Kind>>(fields: F): Struct<
     size,
     encode(values, into = new Uint8Array(size)) {
       const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-      for (const [name, kind, at] of layout) {
+      for (const name in values) {
         const value = values[name];
-        if (value !== undefined) put(view, at, kind, value);
+        const field = placed[name];
+        if (value !== undefined && field !== undefined) put(view, field.at, field.kind, value);
       }
       return into;
     },
     decode(bytes, at = 0) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const values: Record<string, number | bigint> = {};
-      for (const [name, kind, offset] of layout) values[name] = get(view, at + offset, kind);
+      for (const name in placed) {
+        const field = placed[name] as Field;
+        values[name] = get(view, at + field.at, field.kind);
+      }
       return values as Values<F>;
     },
   };
