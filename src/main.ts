@@ -2,15 +2,15 @@
  * The first module: which face is called, by the name that the executable is called by. The host calls `main` when the
  * process starts; all modules have been evaluated at build time then (native/src/snapshot.rs).
  */
+import * as engine from "./cli/main.ts";
 import { args, enterProcess } from "./linux/door.ts";
+import * as runtime from "./oci/main.ts";
 
 const RUNTIME_NAME = "mycontainer-runtime";
 
 export async function main(): Promise<void> {
   enterProcess();
   const name = args[0] ?? "";
-  const face = name.slice(name.lastIndexOf("/") + 1).startsWith(RUNTIME_NAME)
-    ? await import("./oci/main.ts")
-    : await import("./cli/main.ts");
+  const face = name.slice(name.lastIndexOf("/") + 1).startsWith(RUNTIME_NAME) ? runtime : engine;
   await face.main();
 }
