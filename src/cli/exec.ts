@@ -58,7 +58,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const isImplicit = flags.tty === undefined && flags.interactive === undefined && flags.detach !== true;
   const terminal = flags.tty ?? (isImplicit && isTerminal(0) && isTerminal(1));
   const process = planExec(state, spec, flags, command, init.pid, terminal);
-  const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
+  const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   using loop = new EventLoop();

@@ -52,7 +52,7 @@ async function checkOnce(name: string): Promise<{ code: number; health: Health }
     });
   }
   const process = planProcess(spec, false, seccompOf(state, spec));
-  const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
+  const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const namespaces = (spec.linux?.namespaces ?? []).map(({ type }) => type);
   const signals = { mask: currentMask(), ignored: ignoredSignals() };
   const done = runCheck(plan, { init, cgroup: ownChoice(state.cgroupPath), namespaces, process, filter, signals });

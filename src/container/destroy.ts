@@ -135,14 +135,17 @@ export function waitForLock(directory: string): void {
 }
 
 /**
- * Finishes whatever died half way, of all containers. It runs after each start, so it looks no further where a lock is held:
- * whoever holds it lives, or is finished by the next command.
+ * Finishes whatever died half way, of all containers. It looks no further where a lock is held: whoever holds it lives, or is
+ * finished by the next command. Returns how many locks are held.
  */
-export function reconcileAll(root: StateRoot): void {
+export function reconcileAll(root: StateRoot): number {
+  let supervised = 0;
   for (const id of listIds(root)) {
     using held = lockDirectory(containerPaths(root, id).directory);
     if (held !== undefined) recover(root, id);
+    else supervised++;
   }
   // Leases of containers whose directories somebody has removed by hand.
   detachGone(root.networks, (id) => exists(containerPaths(root, id).directory));
+  return supervised;
 }

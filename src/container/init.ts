@@ -11,7 +11,7 @@ import { asksForLabels, labelFacts, setExecLabels } from "../isolation/labels.ts
 import { flagOf, inUserNamespace } from "../isolation/namespaces.ts";
 import { findDangerousMounts, moveTo, removeMount } from "../isolation/no-pivot.ts";
 import { openProcfs, setSysctl } from "../isolation/procfs.ts";
-import type { BindStep } from "../isolation/root-steps.ts";
+import type { BindStep, RootStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { utf8 } from "../linux/door.ts";
 import { attempt, call } from "../linux/error.ts";
@@ -81,8 +81,26 @@ export function inStep<T>(name: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw failedStep(name, error);
+  }
+}
+
+function failedStep(name: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
+
+/** Applies the steps of the root. Each is put into words only if it fails. */
+function applySteps(context: InitContext, root: ContainerRoot): void {
+  const { rootSteps } = context.plan;
+  for (let index = 0; index < rootSteps.length; index++) {
+    const step = rootSteps[index] as RootStep;
+    if (context.tellsSteps === true) tellStep(context, describeStep(step));
+    try {
+      root.apply(step);
+    } catch (error) {
+      throw failedStep(describeStep(step), error);
+    }
   }
 }
 
@@ -197,11 +215,7 @@ function makeRoot(context: InitContext, root: ContainerRoot): void {
   if (plan.root.kind === "directory") {
     setAttributes(handles.root.fd, "/", { propagation: plan.rootPropagation.initial, recursive: true });
   }
-  for (const step of plan.rootSteps) {
-    const name = describeStep(step);
-    tellStep(context, name);
-    inStep(name, () => root.apply(step));
-  }
+  applySteps(context, root);
   if (hasMountHooks(plan)) {
     tell(socketFd, { say: "mounted" });
     const { pid } = awaitOrder(socketFd, "hooked");

@@ -146,9 +146,9 @@ function maskOf(names: readonly string[] | undefined): bigint {
  * CAP_SETPCAP, but for what is not there anyway. What is to be kept and is not there stays away.
  */
 export function dropBoundingSet(keep: readonly string[]): void {
-  const kept = maskOf(keep);
+  const kept = new Set(keep.map(capabilityNumber));
   for (let number = 0; number < CAPABILITY_LIMIT; number++) {
-    if ((kept & bit(number)) !== 0n) continue;
+    if (kept.has(number)) continue;
     const result = attempt("prctl", PR.capbsetDrop, number, 0, 0, 0);
     // Past the kernel's last capability.
     if (result === -EINVAL) return;

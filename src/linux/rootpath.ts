@@ -5,7 +5,6 @@
 import { arch, decode } from "./door.ts";
 import { attempt, call, KernelError } from "./error.ts";
 import { callForHandle, Handle } from "./fd.ts";
-import { struct } from "./struct.ts";
 
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
@@ -20,8 +19,9 @@ const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
 const RESOLVE_IN_ROOT = 0x10;
 
-/** `struct open_how`: include/uapi/linux/openat2.h. */
-const openHow = struct({ flags: "u64", mode: "u64", resolve: "u64" });
+/** `struct open_how` (include/uapi/linux/openat2.h): flags, mode, resolve, 64 bits each, whose upper halves are 0. */
+const OPEN_HOW_BYTES = 24;
+const [FLAGS_AT, MODE_AT, RESOLVE_AT] = [0, 2, 4];
 
 /** How often openat2(2) is asked again when something else renames in the same moment (EAGAIN). */
 const RACE_RETRIES = 128;
@@ -29,9 +29,12 @@ const SYMLINK_DEPTH_LIMIT = 40;
 const [ENOENT, EAGAIN, EEXIST, ENOTDIR, ELOOP] = [2, 11, 17, 20, 40];
 
 function openat2(dirFd: number, path: string, flags: number, resolve: number, mode = 0): number {
-  const how = openHow.encode({ flags: flags | O_CLOEXEC, mode: (flags & O_CREAT) !== 0 ? mode : 0, resolve });
+  const how = new Uint32Array(OPEN_HOW_BYTES / 4);
+  how[FLAGS_AT] = flags | O_CLOEXEC;
+  how[MODE_AT] = (flags & O_CREAT) !== 0 ? mode : 0;
+  how[RESOLVE_AT] = resolve;
   for (let tries = 0; tries < RACE_RETRIES; tries++) {
-    const fd = attempt("openat2", dirFd, path, how, openHow.size);
+    const fd = attempt("openat2", dirFd, path, how, OPEN_HOW_BYTES);
     if (fd !== -EAGAIN) return fd;
   }
   return -EAGAIN;

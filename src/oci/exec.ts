@@ -79,7 +79,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const asked = processOf(spec, flags, command);
   const process = planProcess({ ...spec, process: asked }, false, seccompOf(spec));
   if (process.args.length === 0) throw new Failure("process args cannot be empty");
-  const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
+  const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   const detached = flags.detach === true;

@@ -1,5 +1,6 @@
 /**
- * `mycontainer-runtime`: argv -> a command of the OCI runtime command line, loaded when it is called.
+ * `mycontainer-runtime`: argv -> a command of the OCI runtime command line. All are in the snapshot; those that engines wait for
+ * are imported at once, since each import(...) takes some turns of the engine's queue.
  */
 
 import { Failure, nearestOf } from "../failure.ts";
@@ -8,9 +9,16 @@ import { exit } from "../linux/process.ts";
 import type { Flags } from "../term/flags.ts";
 import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
+import * as create from "./create.ts";
+import * as remove from "./delete.ts";
+import * as exec from "./exec.ts";
 import { type Globals, parseGlobals } from "./globals.ts";
+import * as kill from "./kill.ts";
 import { programName } from "./name.ts";
 import { EXIT_FAILED, reportError } from "./report.ts";
+import * as run from "./run.ts";
+import * as start from "./start.ts";
+import * as state from "./state.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
@@ -25,23 +33,23 @@ interface Entry {
   readonly prefix?: string;
   /** The exit status of its own failures, where that of the program is passed on. */
   readonly failed?: number;
-  readonly load: () => Promise<Command>;
+  readonly load: () => Command | Promise<Command>;
 }
 
 const FAILED_EXEC = 255;
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
-  create: { help: "Make a container from a bundle", prefix: "create failed: ", load: () => import("./create.ts") },
-  start: { help: "Start a container that was made", load: () => import("./start.ts") },
-  run: { help: "Make and start a container", prefix: "run failed: ", load: () => import("./run.ts") },
-  state: { help: "Print the state of a container", load: () => import("./state.ts") },
-  kill: { help: "Send a signal to a container", load: () => import("./kill.ts") },
-  delete: { help: "Remove a container", load: () => import("./delete.ts") },
+  create: { help: "Make a container from a bundle", prefix: "create failed: ", load: () => create },
+  start: { help: "Start a container that was made", load: () => start },
+  run: { help: "Make and start a container", prefix: "run failed: ", load: () => run },
+  state: { help: "Print the state of a container", load: () => state },
+  kill: { help: "Send a signal to a container", load: () => kill },
+  delete: { help: "Remove a container", load: () => remove },
   exec: {
     help: "Run another program in a container",
     prefix: "exec failed: ",
     failed: FAILED_EXEC,
-    load: () => import("./exec.ts"),
+    load: () => exec,
   },
   list: { help: "List containers", load: () => import("./list.ts") },
   ps: { help: "List the processes of a container", load: () => import("./ps.ts") },

@@ -5,6 +5,7 @@
 import { CgroupInUse, refuseCgroupInUse } from "../cgroup/apply.ts";
 import type { ContainerHooks } from "../container/hooks.ts";
 import { type LaunchOptions, launch, openDirectoryRoot } from "../container/launch.ts";
+import { openGate as openStartGate } from "../container/start-gate.ts";
 import { nameProcess } from "../container/state.ts";
 import { uncommonOf } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
@@ -72,13 +73,13 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   const passed = passedDescriptors(options.preserveFds);
   const plan = withVariables(planBundle(bundle, id, globals, options, systemd), passed.variables);
   checkTerminal(plan, options);
-  const filter = await filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
+  const filter = filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
   const uncommon = await uncommonOf(bundle.spec, id);
   const hooked = await hooksOf(plan, bundle, id, globals);
   const listener = await listenerOf(plan.process.seccomp, (pid) =>
     stateOf(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
   );
-  const openGate = options.waits ? (await import("../container/start-gate.ts")).openGate : undefined;
+  const openGate = options.waits ? openStartGate : undefined;
   using lock = await claim(globals, id);
   const record: Ground["record"] = { ...firstRecord(bundle, plan, id) };
   // Before systemd has made the unit, one of that name is somebody else's, and not to be stopped.
