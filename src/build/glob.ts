@@ -144,7 +144,8 @@ function step(token: Token | undefined, place: number, character: string, next: 
       if (!isSlash) next.add(place + 1);
       return;
     case "class":
-      if (!isSlash && isIn(token, character.codePointAt(0) ?? 0)) next.add(place + 1);
+      // Of a slash, too: `[^a]` matches it for Go.
+      if (isIn(token, character.codePointAt(0) ?? 0)) next.add(place + 1);
       return;
     case "some":
       if (!isSlash) next.add(place);

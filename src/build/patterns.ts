@@ -69,9 +69,10 @@ function ruleOf(line: string): Rule[] {
     if (keeps) throw new Failure("'!' stands alone", { hint: "after it comes the pattern of what is not ignored" });
     return [];
   }
-  // A slash at the beginning means nothing: all patterns begin at the root of the context.
   const clean = cleanPath(pattern);
-  return [{ glob: parseGlob(clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean, true), keeps }];
+  // A slash at the beginning means nothing: all patterns begin at the root of the context.
+  const path = clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean;
+  return [{ glob: parseGlob(cleanPath(path.trim()), true), keeps }];
 }
 
 /** How far each pattern has come with a path; undefined: it has matched, and so matches all below. */
