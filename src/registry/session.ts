@@ -85,12 +85,15 @@ export class Session {
   }
 
   async #try(ask: Ask, progress?: (bytes: number) => void): Promise<Answer | TransportError> {
+    // Others that ask the same host at the same time may find it out first.
+    const known = this.#schemes.get(ask.host);
     try {
       return await this.#follow(ask, progress);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       const isPlain = error.code === "EPROTO" || error.trouble === "cut";
-      if (!isPlain || !this.#mayBePlain(ask.host) || this.#schemes.has(ask.host)) return error;
+      const isSettled = known !== undefined || this.#schemes.get(ask.host) === "https";
+      if (!isPlain || !this.#mayBePlain(ask.host) || isSettled) return error;
       this.#schemes.set(ask.host, "http");
       return this.#try(ask, progress);
     }
