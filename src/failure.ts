@@ -47,6 +47,34 @@ export function shortened(message: string): string {
   return message.length <= 2 * half ? message : `${message.slice(0, half)}[...]${message.slice(-half)}`;
 }
 
+/** How different two words are at most to be taken for a slip of the fingers. */
+const NEAR = 2;
+
+/** The word among `candidates` that was probably meant. */
+export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = NEAR + 1;
+  for (const candidate of candidates) {
+    const distance = candidate.startsWith(word) && word.length > 2 ? 1 : distanceOf(word, candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** The number of letters that are put in, left out or changed (Levenshtein's distance). */
+function distanceOf(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const changed = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}
+
 /** Says, in types and at run time, that a variant was forgotten. */
 export function unreachable(value: never): never {
   throw new Error(`forgotten variant: ${JSON.stringify(value)}`);

@@ -2,9 +2,24 @@
  * `mycontainer image prune`, `container prune`, `volume prune`, `network prune`, `system prune`.
  */
 import { type StateRoot, stateRoot } from "../container/paths.ts";
-import { mountSourcesOf, type PruneFilter, pruneContainers, pruneImages, pruneVolumes } from "../container/prune.ts";
-import { allStates, usageOfContainers, usageOfImages, usageOfVolumes, volumesInUse } from "../container/usage.ts";
+import {
+  isMeant,
+  mountSourcesOf,
+  type PruneFilter,
+  pruneContainers,
+  pruneImages,
+  pruneVolumes,
+} from "../container/prune.ts";
+import {
+  allStates,
+  usageOfCache,
+  usageOfContainers,
+  usageOfImages,
+  usageOfVolumes,
+  volumesInUse,
+} from "../container/usage.ts";
 import { Failure } from "../failure.ts";
+import { pruneCached, pruneCacheMounts } from "../image/build-cache.ts";
 import { familiarName } from "../image/reference.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -20,10 +35,11 @@ import { parseUntil } from "./filters.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 
-export type PruneKind = "image" | "container" | "volume" | "network" | "system";
+export type PruneKind = "image" | "container" | "volume" | "network" | "builder" | "system";
 
 const STDIN = 0;
 const ANSWER_BYTES = 64;
+const SHOWN_CHARACTERS = 70;
 const FLAGS = {
   all: toggle("a", "Images: also those that have a name and no container. Volumes: also those that have a name"),
   filter: list("", "NAME=VALUE", "Only what was made until= (a time, or 24h ago), or has label="),
@@ -36,7 +52,9 @@ const ABOUT: Readonly<Record<PruneKind, string>> = {
   container: "Removes containers that have ended.",
   volume: "Removes volumes without a name that no container mounts.",
   network: "Removes the bridges of networks that have no containers.",
-  system: "Removes containers that have ended, networks without containers, and images without a name.",
+  builder: "Removes what builds have kept for the next ones.",
+  system:
+    "Removes containers that have ended, networks without containers, images without a name, and what builds have kept.",
 };
 
 /** What `--filter` asks for. Throws a Failure. */
@@ -70,7 +88,7 @@ function isWanted(kind: PruneKind): boolean {
 function usedBytes(root: StateRoot): number {
   const states = allStates(root);
   const volumes = usageOfVolumes(root, volumesInUse(root, mountSourcesOf(root, states)));
-  const parts = [usageOfImages(root, states), usageOfContainers(root, states), volumes];
+  const parts = [usageOfImages(root, states), usageOfContainers(root, states), usageOfCache(root), volumes];
   return parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
@@ -87,6 +105,12 @@ function* imageLines(root: StateRoot, all: boolean, filter: PruneFilter): Genera
     if (removal.kind === "untagged") yield `untagged: ${familiarName(removal.name)}`;
     else if (removal.kind === "deleted") yield `deleted: ${removal.id}`;
   }
+}
+
+function* cacheLines({ images }: StateRoot, filter: PruneFilter): Generator<string> {
+  const removed = pruneCached(images, ({ createdMs }) => isMeant(filter, createdMs, {}));
+  for (const { createdBy } of removed) yield createdBy.replace(/\s+/g, " ").slice(0, SHOWN_CHARACTERS);
+  if (filter.untilMs === undefined && filter.labels.length === 0) yield* pruneCacheMounts(images);
 }
 
 export function runPrune(kind: PruneKind, argv: readonly string[]): number {
@@ -107,6 +131,7 @@ export function runPrune(kind: PruneKind, argv: readonly string[]): number {
   if (isAll || kind === "network") section("Deleted Networks:", removeIdleNetworks(root.networks));
   if (kind === "volume" || (isAll && flags.volumes === true))
     section("Deleted Volumes:", pruneVolumes(root, all && !isAll));
+  if (isAll || kind === "builder") section("Deleted Build Cache:", cacheLines(root, filter));
   if (isAll || kind === "image") section("Deleted Images:", imageLines(root, all, filter));
   if (kind !== "network") line(`Total reclaimed space: ${formatSize(Math.max(0, before - usedBytes(root)), 1000)}`);
   return 0;

@@ -2,8 +2,7 @@
  * `mycontainer rmi`.
  */
 import { stateRoot } from "../container/paths.ts";
-import { usersOf } from "../container/prune.ts";
-import { allStates } from "../container/usage.ts";
+import { settledUsers } from "../container/prune.ts";
 import { Failure } from "../failure.ts";
 import { familiarName } from "../image/reference.ts";
 import { type Removal, removeImage } from "../image/remove.ts";
@@ -26,7 +25,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   requireRoot();
   const root = stateRoot();
   reconcileStore(root.images);
-  const users = usersOf(allStates(root));
+  const users = () => settledUsers(root);
   const expand = await readAliases();
   let failed = false;
   for (const image of rest) {

@@ -6,6 +6,7 @@ import { mountSourcesOf } from "../container/prune.ts";
 import {
   allStates,
   type Usage,
+  usageOfCache,
   usageOfContainers,
   usageOfImages,
   usageOfVolumes,
@@ -43,7 +44,12 @@ function rowOf(kind: string, { total, active, sizeBytes, reclaimableBytes }: Usa
 
 function df(argv: readonly string[]): number {
   if (isHelp(argv, DF_FLAGS)) {
-    return printHelp("system df", "[FLAGS]", "Shows what images, containers and volumes take on disk.", DF_FLAGS);
+    return printHelp(
+      "system df",
+      "[FLAGS]",
+      "Shows what images, containers, volumes and the cache of builds take on disk.",
+      DF_FLAGS,
+    );
   }
   const { flags, rest } = parseFlags("system df", DF_FLAGS, argv);
   if (rest.length > 0) throw new Failure(`'system df' takes no arguments, and got '${rest[0]}'`);
@@ -58,6 +64,7 @@ function df(argv: readonly string[]): number {
     rowOf("Images", usageOfImages(root, states)),
     rowOf("Containers", usageOfContainers(root, states)),
     rowOf("Local Volumes", usageOfVolumes(root, used)),
+    rowOf("Build Cache", usageOfCache(root)),
   ];
   const columns = ["Type", "TotalCount", "Active", "Size", "Reclaimable"] as const;
   printListing(format, { titles: { TotalCount: "TOTAL" }, columns, rows });

@@ -175,4 +175,7 @@ export function volumesOf(
 }
 
 /** What is given, before an id and an image have been found. */
-export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp">;
+export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp"> & {
+  /** What the root is made of, if that is no image that has a name. */
+  readonly image?: ResolvedImage;
+};

@@ -14,6 +14,7 @@ import { SIG } from "../linux/signal.ts";
 import { detachGone, detachNetwork } from "../network/attach.ts";
 import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
+import { endForsakenPause } from "./standstill.ts";
 import {
   type ContainerState,
   isRunning,
@@ -114,7 +115,11 @@ export function reconcile(root: StateRoot, id: string): boolean {
   }
   const state = readState(root, id);
   // A dead supervisor's lock is held for a moment more by the child that is about to die with it.
-  if (state === undefined || state.status === "exited" || isRunning(state.supervisor)) return false;
+  if (state === undefined || state.status === "exited") return false;
+  if (isRunning(state.supervisor)) {
+    endForsakenPause(root, state);
+    return false;
+  }
   waitForLock(containerPaths(root, id).directory);
   return reconcile(root, id);
 }

@@ -5,6 +5,7 @@
 import { joinCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { unifiedCgroupOf } from "../cgroup/members.ts";
 import { Failure } from "../failure.ts";
+import { hostIdOf, uidsOf } from "../isolation/idmap.ts";
 import { asksForLabels, type LabelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
@@ -34,6 +35,7 @@ import { openPty, setWindowSize, type WindowSize } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
+import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
 import { isRunning, type ProcessName } from "./state.ts";
@@ -133,6 +135,7 @@ function enter(request: ExecRequest, pidfd: number, cgroupJoins: readonly Handle
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
     joinCgroup(cgroupJoins);
+    if (request.namespaces.includes("user")) giveStreamsTo(request);
     const { oomScoreAdj } = request.process;
     if (oomScoreAdj !== undefined) setOomScore("self", oomScoreAdj);
     setns(
@@ -155,6 +158,12 @@ function enter(request: ExecRequest, pidfd: number, cgroupJoins: readonly Handle
   } catch (error) {
     reportFailure(socketFd, error);
   }
+}
+
+/** From inside of a user namespace that does not know their owner, they could not be given away. */
+function giveStreamsTo({ init, process, streams }: ExecRequest): void {
+  const uid = init === undefined ? undefined : hostIdOf(process.user.uid, uidsOf(init.pid));
+  if (uid !== undefined && !process.terminal) giveStreams(uid, streams);
 }
 
 function runProgram(request: ExecRequest, socketFd: number): never {

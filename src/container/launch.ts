@@ -6,7 +6,7 @@ import { addProcess, createCgroup, openForClone, openForJoin } from "../cgroup/a
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { openBindSource } from "../isolation/bind-source.ts";
-import { writeIdMaps } from "../isolation/idmap.ts";
+import { hostIdOf, writeIdMaps } from "../isolation/idmap.ts";
 import { cloneFlags, inUserNamespace, joinsAhead } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
 import { raiseHardLimits } from "../isolation/rlimits.ts";
@@ -24,11 +24,13 @@ import { socketPair } from "../linux/socket.ts";
 import type { Attached } from "../network/attach.ts";
 import type { BridgePlan } from "../network/plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { IdMapping } from "../spec/config.ts";
 import { awaitReport, failureOf, type Listening, type Report, receive, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
 import { forkInside } from "./fork-inside.ts";
 import type { ContainerHooks } from "./hooks.ts";
 import { hasMountHooks, inStep, isPlaced, lateBinds, runInit } from "./init.ts";
+import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import type { InheritedSignals } from "./program.ts";
 
@@ -128,6 +130,7 @@ export function launch(options: LaunchOptions): Launched {
   const [ours, theirs] = socketPair();
   stack.use(ours);
   stack.use(theirs);
+  if (plan.idMaps !== undefined) giveStreamsTo(plan, plan.idMaps.uids, options.streams);
   // Nobody in the container may look into our memory or at our files before the program runs (CVE-2016-9962, CVE-2019-5736).
   prctl(PR.setDumpable, 0);
   const ahead = joinsAhead(plan.namespaces);
@@ -231,6 +234,12 @@ function attach({ plan: { network }, attachNetwork }: LaunchOptions, pid: number
   if (network.kind !== "bridge") return undefined;
   if (attachNetwork === undefined) throw new Error("a bridge is planned, and nobody attaches to it");
   return inStep("network", () => attachNetwork(network, pid));
+}
+
+/** From inside of a user namespace that does not know their owner, they could not be given away. */
+function giveStreamsTo({ process }: Plan, uids: readonly IdMapping[], streams: readonly number[] | undefined): void {
+  const uid = hostIdOf(process.user.uid, uids);
+  if (uid !== undefined && !process.terminal) giveStreams(uid, streams);
 }
 
 function useStreams(streams: readonly [number, number, number]): void {

@@ -91,6 +91,8 @@ export interface RunOptions {
   readonly rlimits: readonly Rlimit[];
   readonly shmSizeBytes?: number;
   readonly mounts: readonly MountRequest[];
+  /** Whether /tmp is the root's own directory, and what is written there stays; unless told, it is a tmpfs. */
+  readonly keepsTmp?: boolean;
   readonly devices: readonly DeviceRequest[];
   /** What else of the host's devices may be opened, once a node for it has been made. */
   readonly deviceRules: readonly DeviceRule[];

@@ -2,7 +2,7 @@
  * From options to a container that is ready to be made: looked up, composed, planned, and noted on disk.
  */
 import { Failure } from "../failure.ts";
-import type { ResolvedImage } from "../image/resolve.ts";
+import { baseNameIn, type ResolvedImage } from "../image/resolve.ts";
 import type { HostRange } from "../isolation/idmap.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -53,6 +53,8 @@ export interface Prepared {
   /** Held as long as the container is supervised. */
   readonly lock: Handle;
   readonly rootMount: Handle;
+  /** What something is mounted on in it. */
+  readonly mountPoints: readonly string[];
   readonly ports: Reservation;
   readonly interactive: boolean;
   readonly ownNetworkFiles: boolean;
@@ -63,14 +65,17 @@ const ID_TRIES = 16;
 const OTHERS_WRITE = 0o022;
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
-export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
+export function prepare({ root, options, defaults, seccomp, ...given }: PrepareRequest, emit: Emit): Prepared {
   checkOwner(root);
-  const image = imageOf(root, options);
-  const { id, lock } = claimNewId(root, image.baseName);
+  // The directory comes first, and then the look at the image: whoever removes images takes them out of sight, and then looks for
+  // directories (image/aside.ts). An id needs one look more, for the container's own.
+  const baseName = given.image?.baseName ?? baseNameIn(options.image) ?? imageOf(root, options).baseName;
+  const { id, lock } = claimNewId(root, baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
   stack.defer(() => removeAll(root, { id, name }));
+  const image = given.image ?? imageOf(root, options);
   takeName(root, name, id);
   emit({ kind: "creating", id });
   const paths = containerPaths(root, id);
@@ -103,6 +108,7 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
     imageName: image.baseName,
     lock,
     rootMount,
+    mountPoints: (designed.spec.mounts ?? []).map(({ destination }) => destination),
     ports,
     interactive: designed.interactive,
     ownNetworkFiles: designed.ownNetworkFiles,

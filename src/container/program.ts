@@ -16,6 +16,7 @@ import { parseStatx, STATX_BYTES, STATX_WANTED } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { hear, tell } from "./channel.ts";
+import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { stayAsInit } from "./reaper.ts";
 
@@ -56,12 +57,14 @@ export interface ProgramContext {
 const DEFAULT_UMASK = 0o022;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const FIRST_OTHER_FD = 3;
+const ROOT = 0;
 const X_OK = 1;
 const AT_EACCESS = 0x200;
 const [EPERM, ENOENT, EACCES, ENOEXEC, ENOTDIR, ENOSYS, ELOOP] = [1, 2, 13, 8, 20, 38, 40];
 
 /** Becomes the program of the plan, or throws a Failure that says why not. */
 export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never {
+  if (plan.user.uid !== ROOT && context.terminal === undefined) giveStreams(plan.user.uid);
   if (plan.init) {
     stayAsInit(() => {
       // The first process of `--init` calls nothing that is worth announcing, and has nobody to tell.

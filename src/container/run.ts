@@ -13,6 +13,7 @@ import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
+import { ownLine } from "../network/files.ts";
 import { reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { healthPlanOf } from "./health.ts";
@@ -33,13 +34,13 @@ import { supervise } from "./supervise.ts";
 const KILLED = 137;
 
 /** A container whose program runs, and what its supervisor holds of it. */
-interface Running extends Launched {
+export interface Running extends Launched {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   readonly startedAtMs: number;
 }
 
-interface StartOptions {
+export interface StartOptions {
   readonly root: StateRoot;
   readonly prepared: Prepared;
   readonly filter: Filter | undefined;
@@ -51,7 +52,7 @@ interface StartOptions {
 }
 
 /** Makes the container and lets its program go; undoes everything if that does not come to its end. */
-function start(options: StartOptions): Running {
+export function start(options: StartOptions): Running {
   const { root, prepared, emit } = options;
   let state = prepared.state;
   const durable = !state.removeAtEnd;
@@ -87,10 +88,10 @@ function start(options: StartOptions): Running {
 
 /** The container's own name in its /etc/hosts: its address is known only now. */
 function nameOwnAddress(prepared: Prepared, address: string): void {
-  const { hostname } = prepared.plan;
+  const { hostname, domainname = "" } = prepared.plan;
   if (hostname === undefined || !prepared.ownNetworkFiles) return;
   using file = openHost(prepared.paths.hosts, O_WRONLY | O_APPEND);
-  writeAll(file.fd, `${address}\t${hostname}\n`, prepared.paths.hosts);
+  writeAll(file.fd, ownLine({ address, hostname, domainname }), prepared.paths.hosts);
 }
 
 function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit): void {
@@ -128,7 +129,7 @@ function reconcileOthers(root: StateRoot, emit: Emit): void {
 }
 
 /** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
-function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
+export function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
   const { state, prepared } = running;
   const code = exitCodeOf(ending);
   const outOfMemory = code === KILLED && oomKills(state.cgroupPath) > 0;

@@ -2,14 +2,15 @@
  * `rmi` and `tag`: names come and go; an image goes with its last name.
  */
 import { Failure } from "../failure.ts";
-import { removeFile, syncDirectory } from "../linux/hostpath.ts";
+import { syncDirectory } from "../linux/hostpath.ts";
+import { dropAside, putBack, setAside } from "./aside.ts";
 import { writeRecords } from "./commit.ts";
 import { settle } from "./garbage.ts";
 import { nameOf } from "./import.ts";
 import { familiarName } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { openStaging, type Staging } from "./staging.ts";
-import { type ImageRecord, listRecords, lockStore, recordFile, storeFailure, storePaths } from "./store.ts";
+import { type ImageRecord, listRecords, lockStore, storeFailure, storePaths } from "./store.ts";
 
 /** A container that is made of an image. */
 export interface ImageUser {
@@ -70,9 +71,14 @@ function change<T>(images: string, action: (staging: Staging) => T): T {
   try {
     using staging = openStaging(images);
     using _writers = lockStore(images);
-    const result = action(staging);
-    settle(images);
-    return result;
+    try {
+      const result = action(staging);
+      settle(images);
+      return result;
+    } catch (error) {
+      putBack(images);
+      throw error;
+    }
   } catch (error) {
     throw storeFailure(images, error);
   }
@@ -80,24 +86,26 @@ function change<T>(images: string, action: (staging: Staging) => T): T {
 
 /**
  * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it.
- * @param users all containers, whatever they are made of
+ * @param options.users tells all containers, whatever they are made of; it waits for those that are just being made
  */
 export function removeImage(
   images: string,
   text: string,
-  options: { readonly force: boolean; readonly users: readonly ImageUser[] },
+  options: { readonly force: boolean; readonly users: () => readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
   return change(images, (staging) => {
     const chosen = findRecord(images, text);
     if (chosen === undefined) throw missingImage(text);
-    const { records, keep, tells } = planRemoval(text, chosen, listRecords(images), options.users, options.force);
-    const { references } = storePaths(images);
+    const all = listRecords(images);
+    const plan = (): RemovalPlan => planRemoval(text, chosen, all, options.users(), options.force);
+    const { records } = plan();
+    setAside(images, records);
+    // What was found before that is a container by now, and decides whether the image can go.
+    const { keep, tells } = plan();
     if (keep !== undefined) writeRecords(images, staging, [keep]);
-    for (const record of records) {
-      if (keep === undefined || record.name !== null) removeFile(`${references}/${recordFile(record)}`);
-    }
-    syncDirectory(references);
+    dropAside(images, records);
+    syncDirectory(storePaths(images).references);
     return tells;
   });
 }

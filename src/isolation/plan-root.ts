@@ -55,7 +55,7 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
   return steps;
 }
 
-function normalPath(path: string): string {
+export function normalPath(path: string): string {
   return `/${path
     .split("/")
     .filter((part) => part !== "" && part !== ".")
@@ -138,7 +138,7 @@ function refuseInProc(target: string, isBind: boolean, type: string | undefined)
   }
 }
 
-function planBind(mount: Mount, target: string, options: MountOptions): BindStep {
+export function planBind(mount: Mount, target: string, options: MountOptions): BindStep {
   if (mount.source === undefined || mount.source === "") throw new Failure(`bind mount on ${target} has no source`);
   if (options.data.length > 0) {
     throw new Failure(`bind mount on ${target}: unknown option '${options.data[0]}'`, {

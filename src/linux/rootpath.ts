@@ -135,7 +135,8 @@ function makePartByPart(rootFd: number, path: string, mode: number): Handle {
   return current;
 }
 
-function linkTarget(dirFd: number, name: string): string | undefined {
+/** Where a link leads; undefined for what is none. With "" for the name, a descriptor of the link itself (O_PATH). */
+export function linkTarget(dirFd: number, name: string): string | undefined {
   const buffer = new Uint8Array(4096);
   const length = attempt("readlinkat", dirFd, name, buffer, buffer.length);
   return length < 0 ? undefined : decode(buffer, 0, length);

@@ -34,6 +34,8 @@ export interface FileStatus {
   readonly sizeBytes: number;
   /** Seconds since 1970. */
   readonly modified: number;
+  /** Beside those seconds. */
+  readonly modifiedNanoseconds: number;
   /** What a device node stands for. */
   readonly device: { readonly major: number; readonly minor: number };
   /** The file system that the file lies on. */
@@ -57,7 +59,8 @@ export function parseStatx(buffer: Uint8Array): FileStatus {
     gid: u32(24),
     inode: u64(32),
     sizeBytes: u64(40),
-    modified: u64(112),
+    modified: Number(view.getBigInt64(112, true)),
+    modifiedNanoseconds: u32(120),
     device: { major: u32(128), minor: u32(132) },
     on: { major: u32(136), minor: u32(140) },
     mountId: u64(144),

@@ -2,7 +2,7 @@
  * `mycontainer-runtime`: argv -> a command of the OCI runtime command line, loaded when it is called.
  */
 
-import { Failure } from "../failure.ts";
+import { Failure, nearestOf } from "../failure.ts";
 import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import type { Flags } from "../term/flags.ts";
@@ -83,8 +83,7 @@ async function tellHelp(name: string, entry: Entry, { help }: Command, argv: rea
   exit(printHelp(name, help.usage, `${entry.help}.`, help.flags, PROGRAM));
 }
 
-async function unknownCommand(name: string): Promise<Failure> {
-  const { nearestOf } = await import("../term/flags.ts");
+function unknownCommand(name: string): Failure {
   const nearest = nearestOf(name, Object.keys(COMMANDS));
   return new Failure(`no such command: '${name}'`, {
     hint: nearest === undefined ? `'${PROGRAM} --help' lists the commands` : `did you mean '${nearest}'?`,
@@ -111,7 +110,7 @@ export async function main(): Promise<void> {
     }
     const [name = "", ...argv] = rest;
     entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (entry === undefined) throw await unknownCommand(name);
+    if (entry === undefined) throw unknownCommand(name);
     const command = await entry.load();
     if (argv.includes("--help") || argv.includes("-h")) await tellHelp(name, entry, command, argv);
     return exit(await command.run(argv, globals));

@@ -13,6 +13,10 @@ export interface ImageConfig {
   readonly Labels?: Readonly<Record<string, string>>;
   readonly StopSignal?: string;
   readonly Healthcheck?: Healthcheck;
+  /** Instructions that an image built on this one begins with: docker's addition, as is the next. */
+  readonly OnBuild?: readonly string[];
+  /** What runs commands of the Dockerfile that are one text. */
+  readonly Shell?: readonly string[];
 }
 
 /** How to find out whether a container does its work: docker's addition to the specification. Times are in nanoseconds. */
