@@ -62,8 +62,8 @@ function groups(): Record<string, { readonly help: string; readonly load: () => 
   return {
     image: entry("image", "Commands for images: ls, rm, prune, ..."),
     container: entry("container", "Commands for containers: ls, rm, prune, ..."),
-    network: entry("network", "Commands for networks: prune"),
-    volume: entry("volume", "Commands for volumes: prune"),
+    network: entry("network", "Commands for networks: ls, inspect, prune"),
+    volume: entry("volume", "Commands for volumes: create, ls, rm, prune, ..."),
     builder: entry("builder", "Commands for builds: build, prune"),
   };
 }
