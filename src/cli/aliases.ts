@@ -51,12 +51,17 @@ export function expandWith(aliases: ReadonlyMap<string, string>): Expand {
   };
 }
 
-/** What short names stand for here. */
-export async function readAliases(): Promise<Expand> {
+/** All short names that there are here, with what they stand for. */
+export async function readAliasTable(): Promise<ReadonlyMap<string, string>> {
   let aliases: ReadonlyMap<string, string> = new Map();
   for (const file of await readConfigFiles()) {
     checkSections(file);
     aliases = aliasesOf(file, aliases);
   }
-  return expandWith(aliases);
+  return aliases;
+}
+
+/** What short names stand for here. */
+export async function readAliases(): Promise<Expand> {
+  return expandWith(await readAliasTable());
 }

@@ -42,7 +42,12 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   history: { help: "Show how an image was made", load: () => import("./history.ts") },
   tag: { help: "Give an image another name", load: () => import("./tag.ts") },
   rmi: { help: "Remove images", load: () => import("./rmi.ts") },
-  system: { help: "Show, check and clean up what is on disk: df, check, prune", load: () => import("./system.ts") },
+  system: {
+    help: "Show, check and clean up what is on disk: df, info, check, prune",
+    load: () => import("./system.ts"),
+  },
+  info: { help: "Show what this host has, and what is here", load: () => import("./info.ts") },
+  version: { help: "Show the version", load: () => import("./version.ts") },
   ...groups(),
 };
 
@@ -92,7 +97,6 @@ export async function main(): Promise<void> {
   switch (first) {
     case "--version":
     case "-v":
-    case "version":
       line(`mycontainer ${VERSION}`);
       return exit(0);
     case undefined:
