@@ -3,7 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import { line } from "../term/output.ts";
-import type { Command } from "./main.ts";
+import type { Command } from "./command.ts";
 import { type PruneKind, runPrune } from "./prune.ts";
 
 export type Group = "image" | "container" | "network" | "volume" | "builder";

@@ -6,12 +6,8 @@ import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
+import type { Command } from "./command.ts";
 import { report } from "./report.ts";
-
-/** A command: takes the arguments after its name, returns the exit status. */
-export interface Command {
-  readonly run: (argv: readonly string[]) => number | Promise<number>;
-}
 
 /** Name -> what it does, and how it is loaded: `import` of one command loads only that. */
 const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Command> }>> = {
@@ -32,6 +28,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   inspect: { help: "Show all about containers and images, as JSON", load: () => import("./inspect.ts") },
   build: { help: "Make an image by a Dockerfile", load: () => import("./build.ts") },
   pull: { help: "Download images from a registry", load: () => import("./pull.ts") },
+  search: { help: "Search a registry for images", load: () => import("./search.ts") },
   push: { help: "Upload an image to a registry", load: () => import("./push.ts") },
   login: { help: "Tell a registry who you are", load: () => import("./login.ts") },
   logout: { help: "Forget who you are for a registry", load: () => import("./logout.ts") },

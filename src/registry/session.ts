@@ -22,7 +22,7 @@ export interface Ask extends Pick<Exchange, "method" | "headers" | "body" | "sin
   readonly host: string;
   /** The domain that credentials are filed under: docker.io is asked at another host. */
   readonly domain: string;
-  /** Below `/v2/`; or absolute, as the registry has given it. */
+  /** Below `/v2/`, or with a `/` in front below nothing; or absolute, as the registry has given it. */
   readonly path: string;
   /** What the token has to allow, as in `repository:NAME:pull`; undefined for none. */
   readonly scope: string | undefined;
@@ -95,7 +95,7 @@ export class Session {
     const key = `${host} ${scope ?? ""}`;
     const scheme = this.#schemes.get(host) ?? "https";
     const origin = `${scheme}://${host}`;
-    let url = `${origin}/v2/${path}`;
+    let url = path.startsWith("/") ? `${origin}${path}` : `${origin}/v2/${path}`;
     if (originOf(path) !== "") url = this.#onwards(path, url, exchange);
     let wasRefused = false;
     for (let redirects = 0; redirects <= REDIRECT_LIMIT; ) {
