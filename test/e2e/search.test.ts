@@ -36,7 +36,7 @@ storeTest("a registry that lists its images is searched by their names", async (
 storeTest(
   "a registry that searches is asked that way, a list is read page by page, and one with neither is told",
   async (store) => {
-    await store.call(["images"]);
+    await store.call(["import", store.file(tar({ name: "file", data: Buffer.from("x") })), "one"]);
     const registry = await openRegistry();
     const json =
       (found: unknown, headers = {}): Mischief =>
