@@ -2,6 +2,7 @@
  * `rmi` and `tag`: names come and go; an image goes with its last name.
  */
 import { Failure } from "../failure.ts";
+import { isErrno, KernelError } from "../linux/error.ts";
 import { removeFile, syncDirectory } from "../linux/hostpath.ts";
 import { writeRecords } from "./commit.ts";
 import { settle } from "./garbage.ts";
@@ -10,6 +11,8 @@ import { familiarName } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { openStaging, type Staging } from "./staging.ts";
 import { type ImageRecord, listRecords, lockStore, recordFile, storeFailure, storePaths } from "./store.ts";
+
+const ENOSPC = 28;
 
 /** A container that is made of an image. */
 export interface ImageUser {
@@ -65,21 +68,19 @@ function isIdOf(text: string, { id }: ImageRecord): boolean {
   return id.startsWith(text.startsWith("sha256:") ? text : `sha256:${text}`);
 }
 
-/** Changes the records under the lock; a place in `staging/` stands for what is not finished. */
-function change<T>(images: string, action: (staging: Staging) => T): T {
+/** A place for what is not finished; undefined on a disk without room for it. */
+function openIfRoom(images: string): Staging | undefined {
   try {
-    using staging = openStaging(images);
-    using _writers = lockStore(images);
-    const result = action(staging);
-    settle(images);
-    return result;
+    return openStaging(images);
   } catch (error) {
-    throw storeFailure(images, error);
+    if (isErrno(error, "ENOSPC", "EDQUOT")) return undefined;
+    throw error;
   }
 }
 
 /**
- * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it.
+ * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it. It works on a full disk
+ * as well: to remove images is what helps there.
  * @param users all containers, whatever they are made of
  */
 export function removeImage(
@@ -88,27 +89,41 @@ export function removeImage(
   options: { readonly force: boolean; readonly users: readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  return change(images, (staging) => {
+  try {
+    using place = openIfRoom(images);
+    using _writers = lockStore(images);
     const chosen = findRecord(images, text);
     if (chosen === undefined) throw missingImage(text);
     const { records, keep, tells } = planRemoval(text, chosen, listRecords(images), options.users, options.force);
     const { references } = storePaths(images);
-    if (keep !== undefined) writeRecords(images, staging, [keep]);
+    if (keep !== undefined) {
+      if (place === undefined) throw new KernelError("write", ENOSPC, references);
+      writeRecords(images, place, [keep]);
+    }
     for (const record of records) {
       if (keep === undefined || record.name !== null) removeFile(`${references}/${recordFile(record)}`);
     }
     syncDirectory(references);
+    settle(images, "go on");
     return tells;
-  });
+  } catch (error) {
+    throw storeFailure(images, error);
+  }
 }
 
 /** Gives an image one more name. */
 export function tagImage(images: string, text: string, newName: string): void {
   const name = nameOf(newName);
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  change(images, (staging) => {
+  try {
+    // It stands for what is not finished.
+    using staging = openStaging(images);
+    using _writers = lockStore(images);
     const record = findRecord(images, text);
     if (record === undefined) throw missingImage(text);
     writeRecords(images, staging, [{ ...record, name }]);
-  });
+    settle(images);
+  } catch (error) {
+    throw storeFailure(images, error);
+  }
 }

@@ -5,7 +5,7 @@
  *     index.json, oci-layout   what other tools read: `skopeo inspect oci:/var/lib/mycontainer/images:busybox:latest`
  *     references/<name>        one record a name: all that a start needs to know, in one small file
  *     layers/<16 digits>/      an unpacked layer; complete if it is there
- *     staging/<random>/        what is being made; its maker holds the lock of the directory
+ *     staging/<maker>/         what is being made; its maker holds the lock of the directory
  *     partial/<hex>            the beginning of a blob; whoever downloads it holds the lock of the file
  *     lock                     of writers; readers take none
  */
