@@ -134,7 +134,7 @@ export function listRecords(images: string): ImageRecord[] {
 export function storeFailure(images: string, error: unknown): unknown {
   if (isErrno(error, "ENOSPC", "EDQUOT")) {
     return new Failure(`no space left for the image in ${images}`, {
-      hint: "'mycontainer images' lists what there is, 'mycontainer rmi' removes some of it",
+      hint: "'df -h' and 'df -i' tell what is used up; 'mycontainer images' lists what there is, 'mycontainer rmi' removes some of it",
       cause: error,
     });
   }
