@@ -220,7 +220,8 @@ e2e("ADD fetches repositories: a branch, a directory of it, with and without .gi
     const url = "git://127.0.0.1:9419/one.git";
     const lines = [`ADD ${url} /all/`, `ADD ${url}#other:sub /t/`, `ADD --keep-git-dir=true ${url}#main /kept`];
     const { id, context } = await build(engine, { Dockerfile: dockerfile(...lines) });
-    const script = "cd /; cat all/top all/sub/file t/file; readlink all/outside; ls -d all/.git kept/.git 2>/dev/null; true";
+    const script =
+      "cd /; cat all/top all/sub/file t/file; readlink all/outside; ls -d all/.git kept/.git 2>/dev/null; true";
     assert.equal(await printed(engine, id, "sh", "-c", script), "topon mainon other/etc\nkept/.git\n");
     assert.deepEqual(stepsOf(await buildIn(engine, context)).done, []);
     for (const [line, reason] of [
