@@ -1,9 +1,9 @@
 /**
  * `mycontainer rmi`.
  */
+
+import { imageUsers } from "../container/image-use.ts";
 import { stateRoot } from "../container/paths.ts";
-import { usersOf } from "../container/prune.ts";
-import { allStates } from "../container/usage.ts";
 import { Failure } from "../failure.ts";
 import { familiarName } from "../image/reference.ts";
 import { type Removal, removeImage } from "../image/remove.ts";
@@ -25,7 +25,7 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const root = stateRoot();
   reconcileStore(root.images);
-  const users = usersOf(allStates(root));
+  const users = () => imageUsers(root);
   let failed = false;
   for (const image of rest) {
     try {

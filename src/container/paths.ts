@@ -37,6 +37,8 @@ export interface ContainerPaths {
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
   readonly exit: string;
+  /** The digest of its image, from before there is a state: image-use.ts. */
+  readonly image: string;
   /** There while somebody makes its processes stand still: standstill.ts. */
   readonly paused: string;
   readonly upper: string;
@@ -56,6 +58,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     state: `${directory}/state.json`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,
+    image: `${directory}/image`,
     paused: `${directory}/paused`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,

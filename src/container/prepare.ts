@@ -33,6 +33,7 @@ import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design
 import { reconcile, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { newId } from "./id.ts";
+import { holdImage } from "./image-use.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import { openRoot } from "./open-root.ts";
 import type { Defaults, RunOptions } from "./options.ts";
@@ -63,14 +64,15 @@ const OTHERS_WRITE = 0o022;
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
 export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
   checkOwner(root);
-  const image = imageOf(root, options);
-  const { id, lock } = claimNewId(root, image.baseName);
+  const found = imageOf(root, options);
+  const { id, lock } = claimNewId(root, found.baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
   stack.defer(() => removeFiles(root, { id, name }));
   takeName(root, name, id);
   emit({ kind: "creating", id });
+  const image = holdImage(root, options, id, found);
   const paths = containerPaths(root, id);
   const removeAtEnd = isRemovedAtEnd(options);
   const idMap = options.userns ? chooseIdRange() : undefined;

@@ -8,6 +8,7 @@ import { isErrno } from "../linux/error.ts";
 import { listDirectory, readText, removeTree } from "../linux/hostpath.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 import { removeContainer } from "./control.ts";
+import { imageUsers } from "./image-use.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import type { ContainerState } from "./state.ts";
 import { allStates, volumesInUse } from "./usage.ts";
@@ -32,9 +33,6 @@ export function isMeant(
   );
 }
 
-export const usersOf = (states: readonly ContainerState[]): ImageUser[] =>
-  states.map(({ id, imageDigest }) => ({ container: id, digest: imageDigest }));
-
 /** The images that are to go: without a name, or with `all` every one that no container uses. Pure. */
 export function imagesToPrune(
   records: readonly ImageRecord[],
@@ -51,10 +49,10 @@ export function imagesToPrune(
 
 /** Removes images that nothing uses. One that a container has begun to use meanwhile stays. */
 export function* pruneImages(root: StateRoot, all: boolean, filter: PruneFilter): Generator<Removal> {
-  const candidates = imagesToPrune(listRecords(root.images), usersOf(allStates(root)), all, filter);
+  const candidates = imagesToPrune(listRecords(root.images), imageUsers(root), all, filter);
   for (const { name, id } of candidates) {
     try {
-      yield* removeImage(root.images, name ?? id, { force: false, users: usersOf(allStates(root)) });
+      yield* removeImage(root.images, name ?? id, { force: false, users: () => imageUsers(root) });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }

@@ -3,7 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import { isErrno, KernelError } from "../linux/error.ts";
-import { removeFile, syncDirectory } from "../linux/hostpath.ts";
+import { removeFile, rename, syncDirectory } from "../linux/hostpath.ts";
 import { writeRecords } from "./commit.ts";
 import { settle } from "./garbage.ts";
 import { nameOf } from "./import.ts";
@@ -56,12 +56,16 @@ export function planRemoval(
   const user = users.find(({ digest }) => image.some((record) => record.digest === digest));
   if (user === undefined) return { records, keep: undefined, tells: [...untagged, { kind: "deleted", id: chosen.id }] };
   if (!force || untagged.length === 0) {
-    throw new Failure(`image '${text}' is used by container '${user.container}'`, {
-      hint: `remove the container first: mycontainer rm -f ${user.container}`,
-    });
+    throw inUse(text, user);
   }
   const keep = { ...chosen, name: null };
   return { records, keep, tells: [...untagged, { kind: "kept", id: chosen.id }] };
+}
+
+function inUse(text: string, { container }: ImageUser): Failure {
+  return new Failure(`image '${text}' is used by container '${container}'`, {
+    hint: `remove the container first: mycontainer rm -f ${container}`,
+  });
 }
 
 function isIdOf(text: string, { id }: ImageRecord): boolean {
@@ -81,12 +85,12 @@ function openIfRoom(images: string): Staging | undefined {
 /**
  * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it. It works on a full disk
  * as well: to remove images is what helps there.
- * @param users all containers, whatever they are made of
+ * @param users tells all containers, whatever they are made of
  */
 export function removeImage(
   images: string,
   text: string,
-  options: { readonly force: boolean; readonly users: readonly ImageUser[] },
+  options: { readonly force: boolean; readonly users: () => readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
   try {
@@ -94,14 +98,25 @@ export function removeImage(
     using _writers = lockStore(images);
     const chosen = findRecord(images, text);
     if (chosen === undefined) throw missingImage(text);
-    const { records, keep, tells } = planRemoval(text, chosen, listRecords(images), options.users, options.force);
+    const { records, keep, tells } = planRemoval(text, chosen, listRecords(images), options.users(), options.force);
     const { references } = storePaths(images);
     if (keep !== undefined) {
       if (place === undefined) throw new KernelError("write", ENOSPC, references);
       writeRecords(images, place, [keep]);
     }
-    for (const record of records) {
-      if (keep === undefined || record.name !== null) removeFile(`${references}/${recordFile(record)}`);
+    const going = records.filter(({ name }) => keep === undefined || name !== null);
+    const moved = going.map((record) => ({ from: `${references}/${recordFile(record)}`, to: place?.newPath() }));
+    for (const { from, to } of moved) {
+      if (to === undefined) removeFile(from);
+      else rename(from, to);
+    }
+    // A container may have begun to be made of it meanwhile: then it saw the image, and we see the container. On a disk
+    // without room for our place there is none for a container.
+    const left = new Set(listRecords(images).map(({ digest }) => digest));
+    const user = options.users().find(({ digest }) => !left.has(digest) && going.some((one) => one.digest === digest));
+    if (user !== undefined && place !== undefined) {
+      for (const { from, to } of moved) if (to !== undefined) rename(to, from);
+      throw inUse(text, user);
     }
     syncDirectory(references);
     settle(images, "go on");

@@ -1,7 +1,8 @@
 /** Commands of images at the same time: no error that is not about what the others do, and a store that is sound. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, e2e, type Outcome } from "./harness.ts";
 import { contentsOf, type ImageStore, storeTest } from "./image-store.ts";
@@ -10,6 +11,7 @@ import { tar } from "./tar.ts";
 
 const AT_ONCE = 32;
 const ROUNDS = 4;
+const IMPORTS = 40;
 const PATIENCE = { timeoutMs: 120_000 };
 
 async function withRegistry(body: (registry: ScriptedRegistry) => Promise<void>): Promise<void> {
@@ -112,3 +114,33 @@ e2e(
     });
   },
 );
+
+e2e("a container that is being made keeps its image, whoever prunes meanwhile", async (engine: Engine) => {
+  const program = readFileSync(execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim());
+  const archive = join(engine.directory, "img.tar");
+  writeFileSync(archive, tar({ name: "bin/true", mode: 0o755, data: program }));
+  let isOver = false;
+  const importing = async (): Promise<void> => {
+    for (let times = 0; times < IMPORTS; times++) {
+      const { status, stderr } = await engine.call(["import", archive, "img"]);
+      assert.equal(status, 0, stderr);
+    }
+    isOver = true;
+  };
+  const pruning = async (): Promise<void> => {
+    while (!isOver) assert.equal((await engine.call(["image", "prune", "-af"])).status, 0);
+  };
+  let started = 0;
+  const running = async (): Promise<void> => {
+    const args = ["run", "--rm", "-q", "--network", "none", "--pull", "never", "img", "/bin/true"];
+    while (!isOver) {
+      const { status, stderr } = await engine.call(args);
+      if (status === 0) started++;
+      else assert.match(stderr, /^mycontainer: no image 'img' here/);
+    }
+  };
+  await Promise.all([importing(), pruning(), running(), running()]);
+  assert.ok(started > 0, "no container was started");
+  await engine.call(["rmi", "-f", "img"]);
+  assert.equal((await engine.call(["run", "--rm", "-q", "--network", "none", "busybox", "true"])).status, 0);
+});
