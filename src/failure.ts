@@ -19,8 +19,8 @@ export interface FailureDetails {
   readonly hint?: string | undefined;
   readonly exitCode?: number;
   readonly cause?: unknown;
-  /** The program that could not be executed, and the kernel's reason: "ENOENT". */
-  readonly program?: { readonly name: string; readonly code: string } | undefined;
+  /** The program that could not be executed, and the kernel's reason: "ENOENT"; whether it was found, and seemed fit to be. */
+  readonly program?: { readonly name: string; readonly code: string; readonly found?: boolean } | undefined;
 }
 
 /** A failure that has been understood; its message is one line, written for the user. */

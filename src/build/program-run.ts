@@ -1,6 +1,7 @@
 /**
  * A program of RUN in a container of its own, on top of the layers so far. What it changes becomes a layer.
  */
+import { attend } from "../container/attendance.ts";
 import type { MountRequest, NetworkChoice, RunOptions } from "../container/options.ts";
 import { prepare } from "../container/prepare.ts";
 import { finish, type Running, start } from "../container/run.ts";
@@ -69,6 +70,8 @@ function optionsOf({ request }: Site, { args, env, mounts, network, config }: Pr
     deviceRules: [],
     network,
     publish: [],
+    expose: [],
+    publishAll: false,
     dns: [],
     dnsSearch: [],
     dnsOptions: [],
@@ -138,9 +141,20 @@ function begin(site: Site, run: ProgramRun, streams: readonly [number, number, n
   const emit = (event: { readonly kind: string; readonly text?: string }): void => {
     if (event.kind === "warning" && event.text !== undefined) site.tell({ kind: "warning", text: event.text });
   };
+  const attendance = attend(root);
   const prepared = prepare({ root, options: optionsOf(site, run), defaults, seccomp, image: imageOf(site, run) }, emit);
   const missing = missingIn(prepared.rootMount.fd, prepared.mountPoints);
-  const running = start({ root, prepared, filter, emit, startMs: monotonicMs(), signals, streams, ownHandles });
+  const running = start({
+    root,
+    attendance,
+    prepared,
+    filter,
+    emit,
+    startMs: monotonicMs(),
+    signals,
+    streams,
+    ownHandles,
+  });
   return { running, missing, emit };
 }
 

@@ -51,7 +51,7 @@ async function build(request: BuildRequest, isQuiet: boolean, isColoured: boolea
   const root = stateRoot();
   reconcileStore(root.images);
   const seccomp = { kind: "default" } as const;
-  const filter = await filterOf(seccomp, resolveCapabilities({ add: [], drop: [], privileged: false }));
+  const filter = filterOf(seccomp, resolveCapabilities({ add: [], drop: [], privileged: false }));
   const defaults = await readDefaults();
   const mask = blockExactly(ENDING);
   const ignored = ignoredSignals();

@@ -1,6 +1,7 @@
 /**
  * `mycontainer exec`.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { execute } from "../container/exec.ts";
 import type { ContainerState } from "../container/state.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
@@ -57,7 +58,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const isImplicit = flags.tty === undefined && flags.interactive === undefined && flags.detach !== true;
   const terminal = flags.tty ?? (isImplicit && isTerminal(0) && isTerminal(1));
   const process = planExec(state, spec, flags, command, init.pid, terminal);
-  const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
+  const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   using loop = new EventLoop();
@@ -67,7 +68,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { child, terminal: master } = execute({
     init,
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
-    cgroupPath: state.cgroupPath,
+    cgroup: state.cgroupPath === undefined ? undefined : ownChoice(state.cgroupPath),
     process,
     detached,
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,

@@ -1,6 +1,7 @@
 /**
  * `mycontainer healthcheck run`: as podman's.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { type Health, type HealthPlan, healthPlanOf } from "../container/health.ts";
 import { runCheck } from "../container/health-check.ts";
 import { recordResult } from "../container/health-file.ts";
@@ -51,10 +52,10 @@ async function checkOnce(name: string): Promise<{ code: number; health: Health }
     });
   }
   const process = planProcess(spec, false, seccompOf(state, spec));
-  const filter = await filterOf(process.seccomp, process.capabilities.bounding ?? []);
+  const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const namespaces = (spec.linux?.namespaces ?? []).map(({ type }) => type);
   const signals = { mask: currentMask(), ignored: ignoredSignals() };
-  const done = runCheck(plan, { init, cgroupPath: state.cgroupPath, namespaces, process, filter, signals });
+  const done = runCheck(plan, { init, cgroup: ownChoice(state.cgroupPath), namespaces, process, filter, signals });
   try {
     return { code: done.result.exitCode, health: recordResult(stateRoot(), state.id, plan, done) };
   } catch (error) {

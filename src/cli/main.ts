@@ -6,17 +6,24 @@ import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
+import * as exec from "./exec.ts";
 import { report } from "./report.ts";
+import * as run from "./run.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
   readonly run: (argv: readonly string[]) => number | Promise<number>;
 }
 
-/** Name -> what it does, and how it is loaded: `import` of one command loads only that. */
-const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Command> }>> = {
-  run: { help: "Make a container from an image and run a command in it", load: () => import("./run.ts") },
-  exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
+interface Entry {
+  readonly help: string;
+  readonly load: () => Command | Promise<Command>;
+}
+
+/** Name -> what it does, and how it is loaded. All are in the snapshot; `import` takes turns of the engine's queue. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  run: { help: "Make a container from an image and run a command in it", load: () => run },
+  exec: { help: "Run a command in a running container", load: () => exec },
   healthcheck: { help: "Check a container's health: run", load: () => import("./healthcheck.ts") },
   ps: { help: "List containers", load: () => import("./ps.ts") },
   stats: { help: "Show what containers use", load: () => import("./stats.ts") },
@@ -47,7 +54,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
 };
 
 /** `image ls`, `container rm`, ...: commands by the names that docker has for them as well. */
-function groups(): Record<string, { readonly help: string; readonly load: () => Promise<Command> }> {
+function groups(): Record<string, Entry> {
   const entry = (group: "image" | "container" | "network" | "volume" | "builder", help: string) => ({
     help,
     load: async () => {

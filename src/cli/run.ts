@@ -52,7 +52,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   if (!options.rootfs) await provideImage(root.images, options.image, flags);
   const emit = emitter(flags.quiet === true || options.detach);
-  const filter = await filterOf(seccomp, capabilitiesOf(options));
+  const filter = filterOf(seccomp, capabilitiesOf(options));
   const request = { root, options, defaults, seccomp, filter, emit, startMs };
   if (!options.detach) return runForeground(request);
   line(runDetached(request));

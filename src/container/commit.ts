@@ -9,7 +9,9 @@ import { type ImageRecord, storeFailure } from "../image/store.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { O_CREAT, O_EXCL, O_RDWR, openHost } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
-import { type Contents, whilePaused } from "./contents.ts";
+import type { Contents } from "./contents.ts";
+import type { StateRoot } from "./paths.ts";
+import { whilePaused } from "./standstill.ts";
 import type { ContainerState } from "./state.ts";
 
 export interface CommitRequest {
@@ -69,7 +71,8 @@ export function configOfContainer(
 }
 
 /** Makes the image. Throws a Failure if the container has no image to be on top of. */
-export function commitContainer(images: string, contents: Contents, request: CommitRequest): ImageRecord {
+export function commitContainer(root: StateRoot, contents: Contents, request: CommitRequest): ImageRecord {
+  const { images } = root;
   const { state, spec, image, upper, owners, places } = contents;
   if (image === undefined || upper === undefined) {
     throw new Failure(`container '${state.name}' was made from a directory, not from an image`, {
@@ -83,9 +86,8 @@ export function commitContainer(images: string, contents: Contents, request: Com
     const path = staging.newPath();
     using archive = openHost(path, O_RDWR | O_CREAT | O_EXCL);
     const about = `the changes of container '${state.name}'`;
-    const packed = whilePaused(contents, request.pause, () =>
-      packLayer(upper, archive, about, places, { compression: "gzip", owners }),
-    );
+    const pack = () => packLayer(upper, archive, about, places, { compression: "gzip", owners });
+    const packed = request.pause ? whilePaused(root, state, pack) : pack();
     return commitOnTop(images, staging, {
       base: image,
       layer: { ...packed, path },

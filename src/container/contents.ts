@@ -1,7 +1,6 @@
 /**
  * What is in a container: the layers of its image, what it has changed, and both together.
  */
-import { freeze, thaw } from "../cgroup/freeze.ts";
 import { Failure } from "../failure.ts";
 import { type ImageRecord, listRecords, storePaths } from "../image/store.ts";
 import type { HostRange } from "../isolation/idmap.ts";
@@ -98,15 +97,4 @@ export function mountContents(root: StateRoot, contents: Contents): Handle {
     volatile: state.removeAtEnd,
   } as const;
   return mountOfEnded(source, map === undefined ? undefined : { uids: map, gids: map });
-}
-
-/** Does something while the container's processes stand still, if it runs. */
-export function whilePaused<T>({ state }: Contents, isPaused: boolean, action: () => T): T {
-  if (state.status !== "running" || !isPaused) return action();
-  freeze(state.cgroupPath);
-  try {
-    return action();
-  } finally {
-    thaw(state.cgroupPath);
-  }
 }

@@ -14,6 +14,7 @@ import { SIG } from "../linux/signal.ts";
 import { detachGone, detachNetwork } from "../network/attach.ts";
 import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
+import { endForsakenPause } from "./standstill.ts";
 import {
   type ContainerState,
   isRunning,
@@ -114,7 +115,11 @@ export function reconcile(root: StateRoot, id: string): boolean {
   }
   const state = readState(root, id);
   // A dead supervisor's lock is held for a moment more by the child that is about to die with it.
-  if (state === undefined || state.status === "exited" || isRunning(state.supervisor)) return false;
+  if (state === undefined || state.status === "exited") return false;
+  if (isRunning(state.supervisor)) {
+    endForsakenPause(root, state);
+    return false;
+  }
   waitForLock(containerPaths(root, id).directory);
   return reconcile(root, id);
 }
@@ -130,14 +135,17 @@ export function waitForLock(directory: string): void {
 }
 
 /**
- * Finishes whatever died half way, of all containers. It runs after each start, so it looks no further where a lock is held:
- * whoever holds it lives, or is finished by the next command.
+ * Finishes whatever died half way, of all containers. It looks no further where a lock is held: whoever holds it lives, or is
+ * finished by the next command. Returns how many locks are held.
  */
-export function reconcileAll(root: StateRoot): void {
+export function reconcileAll(root: StateRoot): number {
+  let supervised = 0;
   for (const id of listIds(root)) {
     using held = lockDirectory(containerPaths(root, id).directory);
     if (held !== undefined) recover(root, id);
+    else supervised++;
   }
   // Leases of containers whose directories somebody has removed by hand.
   detachGone(root.networks, (id) => exists(containerPaths(root, id).directory));
+  return supervised;
 }

@@ -18,7 +18,7 @@ import type { HealthPlan, HealthResult } from "./health.ts";
 import { supervise } from "./supervise.ts";
 
 /** Where the program is run, and as what; its words come from the check. */
-export type CheckTarget = Pick<ExecRequest, "init" | "namespaces" | "cgroupPath" | "process" | "signals" | "filter">;
+export type CheckTarget = Pick<ExecRequest, "init" | "namespaces" | "cgroup" | "process" | "signals" | "filter">;
 
 /** As docker: what a program writes beyond is not kept. */
 const OUTPUT_LIMIT_BYTES = 4096;

@@ -40,6 +40,8 @@ export interface ContainerPaths {
   /** What its health checks have found; only where there are any. */
   readonly health: string;
   readonly healthLock: string;
+  /** There while somebody makes its processes stand still: standstill.ts. */
+  readonly paused: string;
   readonly upper: string;
   readonly work: string;
   /** Where the container's root is mounted, in the container's own mount namespace only. */
@@ -59,6 +61,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     exit: `${directory}/exit`,
     health: `${directory}/health.json`,
     healthLock: `${directory}/health.lock`,
+    paused: `${directory}/paused`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     rootfs: `${directory}/rootfs`,

@@ -1,6 +1,7 @@
 /**
  * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { oomKills } from "../cgroup/stats.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
@@ -14,6 +15,7 @@ import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
 import { ownLine } from "../network/files.ts";
+import { type Attendance, attend, leave, lookIfNeeded } from "./attendance.ts";
 import { reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { healthPlanOf } from "./health.ts";
@@ -38,10 +40,12 @@ export interface Running extends Launched {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   readonly startedAtMs: number;
+  readonly attendance: Attendance;
 }
 
 export interface StartOptions {
   readonly root: StateRoot;
+  readonly attendance: Attendance;
   readonly prepared: Prepared;
   readonly filter: Filter | undefined;
   readonly emit: Emit;
@@ -53,7 +57,7 @@ export interface StartOptions {
 
 /** Makes the container and lets its program go; undoes everything if that does not come to its end. */
 export function start(options: StartOptions): Running {
-  const { root, prepared, emit } = options;
+  const { root, prepared, emit, attendance } = options;
   let state = prepared.state;
   const durable = !state.removeAtEnd;
   try {
@@ -79,9 +83,10 @@ export function start(options: StartOptions): Running {
     state = { ...state, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
-    return { ...launched, prepared, state, startedAtMs: monotonicMs() };
+    return { ...launched, prepared, state, startedAtMs: monotonicMs(), attendance };
   } catch (error) {
     discard(root, prepared, state);
+    leave(attendance);
     throw error;
   }
 }
@@ -117,12 +122,12 @@ function discard(root: StateRoot, prepared: Prepared, state: ContainerState): vo
 }
 
 /**
- * Finishes what others have left half done, now that there is time for it. Whatever is wrong with them is told, and is no
- * reason for this container to end.
+ * Finishes what others have left half done, if there may be such, now that there is time for it. Whatever is wrong with them is
+ * told, and is no reason for this container to end.
  */
-function reconcileOthers(root: StateRoot, emit: Emit): void {
+function reconcileOthers(root: StateRoot, { attendance }: Running, emit: Emit): void {
   try {
-    reconcileAll(root);
+    lookIfNeeded(attendance, () => reconcileAll(root));
   } catch (error) {
     emit({ kind: "warning", text: error instanceof Error ? error.message : String(error) });
   }
@@ -148,6 +153,7 @@ export function finish(root: StateRoot, running: Running, ending: Ending, emit: 
     writeState(root, { ...rest, hasNetwork: false, status: "exited", exit }, { durable: true });
   }
   emit({ kind: "stopped", uptimeMs: monotonicMs() - running.startedAtMs, outOfMemory });
+  leave(running.attendance);
   prepared.lock.close();
   return exit.code;
 }
@@ -181,7 +187,7 @@ function checksOf({ root, filter }: RunRequest, { prepared, state }: Running, si
   const { namespaces: own, process } = prepared.plan;
   const { init, cgroupPath } = state;
   const namespaces = [...own.create, ...own.join.map(({ type }) => type)];
-  const target = { init, cgroupPath, namespaces, process, filter, signals };
+  const target = { init, cgroup: ownChoice(cgroupPath), namespaces, process, filter, signals };
   return (loop: EventLoop) => watchHealth(loop, { root, state, target });
 }
 
@@ -190,22 +196,23 @@ export function runForeground(request: RunRequest): number {
   const { root, options, emit } = request;
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
+  const attendance = attend(root);
   const prepared = prepare(request, emit);
   using loop = new EventLoop();
   using streams = plainStreams();
-  const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
+  const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
   const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
   const checks = checksOf(request, running, inherited);
   let ending: Ending;
   if (running.terminal === undefined) {
     streams.started(loop);
-    reconcileOthers(root, emit);
+    reconcileOthers(root, running, emit);
     using _checks = checks(loop);
     ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
     streams.finish();
   } else {
     using session = connectTerminal(loop, running.terminal, prepared.interactive);
-    reconcileOthers(root, emit);
+    reconcileOthers(root, running, emit);
     using _checks = checks(loop);
     ending = supervise({
       child: running.child,
@@ -230,11 +237,12 @@ export function runDetached(request: RunRequest): string {
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   return inMonitor(
     () => {
+      const attendance = attend(root);
       const prepared = prepare(request, emit);
       beginLog(prepared.paths.log);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
-      const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles });
+      const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles });
       streams.started();
       return { running, streams, id: prepared.state.id };
     },
@@ -242,7 +250,7 @@ export function runDetached(request: RunRequest): string {
       using _streams = streams;
       const { terminal, child, state } = running;
       const sources = terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
-      reconcileOthers(root, emit);
+      reconcileOthers(root, running, emit);
       const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
         signals,
         checks: checksOf(request, running, inherited),

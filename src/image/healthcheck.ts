@@ -28,7 +28,8 @@ export function healthcheckIn(
     if (Test.length > 0) found.Test = Test;
   }
   for (const name of NUMBERS) {
-    const number = value[name];
+    // Of what is beyond JavaScript's numbers, exact JSON makes a bigint.
+    const number = typeof value[name] === "bigint" ? Number(value[name]) : value[name];
     if (number === undefined || number === null || number === 0) continue;
     if (typeof number !== "number" || !(number > 0)) throw refuse(`${name} of its health check is no number`);
     found[name] = Math.min(Math.floor(number), Number.MAX_SAFE_INTEGER);

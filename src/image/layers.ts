@@ -118,7 +118,7 @@ export function completeLayer(path: string, lower: readonly string[], done: Mark
 }
 
 function openDirectory(root: Handle, path: string): Handle {
-  return openInRoot(root.fd, path === "" ? "/" : path, O_RDONLY | O_DIRECTORY);
+  return openInRoot(root.fd, path === "" ? "/" : path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
 /** What the layers below have at a path, if it is a directory there. */

@@ -47,10 +47,10 @@ export interface FileStatus {
 
 /** Decodes `struct statx` (include/uapi/linux/stat.h). */
 export function parseStatx(buffer: Uint8Array): FileStatus {
-  const view = new DataView(buffer.buffer, buffer.byteOffset);
-  const mode = view.getUint16(28, true);
-  const u64 = (at: number) => Number(view.getBigUint64(at, true));
-  const u32 = (at: number) => view.getUint32(at, true);
+  const words = new Uint32Array(buffer.buffer, buffer.byteOffset, STATX_BYTES / 4);
+  const u32 = (at: number) => words[at >> 2] ?? 0;
+  const u64 = (at: number) => u32(at) + u32(at + 4) * 2 ** 32;
+  const mode = u32(28) & 0xffff;
   return {
     type: TYPES[mode & TYPE_MASK] ?? "unknown",
     mode: mode & 0o7777,
@@ -59,12 +59,13 @@ export function parseStatx(buffer: Uint8Array): FileStatus {
     gid: u32(24),
     inode: u64(32),
     sizeBytes: u64(40),
-    modified: Number(view.getBigInt64(112, true)),
+    // Signed: there are files from before 1970.
+    modified: (u32(116) | 0) * 2 ** 32 + u32(112),
     modifiedNanoseconds: u32(120),
     device: { major: u32(128), minor: u32(132) },
     on: { major: u32(136), minor: u32(140) },
     mountId: u64(144),
-    isMountRoot: (u64(8) & STATX_ATTR_MOUNT_ROOT) !== 0,
+    isMountRoot: (u32(8) & STATX_ATTR_MOUNT_ROOT) !== 0,
   };
 }
 

@@ -7,10 +7,13 @@
 mod archive;
 mod attributes;
 mod digest;
+mod entry;
 mod failure;
 mod header;
 mod json;
+mod limits;
 mod merge;
+mod number;
 mod output;
 mod pack;
 mod path;
@@ -23,6 +26,7 @@ mod sys;
 mod unpack;
 
 use failure::{Failure, Kind, Result, system};
+use limits::Limits;
 use merge::Merge;
 use output::{Compression, Output};
 use pack::Rules;
@@ -34,7 +38,6 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use stream::{Expected, Stream};
-use unpack::Limits;
 
 const DIGEST_DIGITS: usize = 64;
 
