@@ -5,6 +5,7 @@
 import { supportedFlags } from "../isolation/seccomp/supported-flags.ts";
 import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
+import { CRIU_CONFIG_ANNOTATION } from "./criu-options.ts";
 import { features } from "./features.ts";
 
 export const help = { usage: "", flags: {} };
@@ -13,6 +14,7 @@ export function run(): number {
   const told = features({
     version: VERSION,
     seccompFlags: supportedFlags(),
+    unsafeAnnotations: [CRIU_CONFIG_ANNOTATION],
     has: {
       hooks: true,
       systemd: true,
