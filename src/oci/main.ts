@@ -7,7 +7,7 @@ import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import type { Flags } from "../term/flags.ts";
 import { line } from "../term/output.ts";
-import { VERSION } from "../term/version.ts";
+import { COMMIT, VERSION } from "../term/version.ts";
 import { type Globals, parseGlobals } from "./globals.ts";
 import { programName } from "./name.ts";
 import { EXIT_FAILED, reportError } from "./report.ts";
@@ -57,6 +57,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 
 function tellVersion(): void {
   line(`${programName()} version ${VERSION}`);
+  // Docker looks for the three lines by these words.
+  line(`commit: ${COMMIT ?? "unknown"}`);
   line(`spec: ${OCI_VERSION_MAX}`);
 }
 
