@@ -10,8 +10,8 @@ import type { CgroupView } from "../isolation/plan-cgroup-mount.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
 import { planContainer } from "../plan/container.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Spec } from "../spec/config.ts";
-import type { Bundle } from "./bundle.ts";
+import type { Mount, Spec } from "../spec/config.ts";
+import { absolute, type Bundle } from "./bundle.ts";
 import type { Globals } from "./globals.ts";
 import { refuseOurOwn } from "./joined.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -31,7 +31,8 @@ export function planBundle(
   flags: PlanFlags,
   systemd: { readonly path: string; readonly unit: string } | undefined,
 ): Plan {
-  const { spec, rootfs } = bundle;
+  const { rootfs } = bundle;
+  const spec = withAbsoluteSources(bundle);
   const namespaces = spec.linux?.namespaces ?? [];
   const own = (type: string) => namespaces.some((namespace) => namespace.type === type && !namespace.path);
   const has = (type: string) => namespaces.some((namespace) => namespace.type === type);
@@ -57,6 +58,18 @@ export function planBundle(
     process: { ...plan.process, newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
   };
+}
+
+/** Sources of bind mounts may be relative to the bundle: config.md#mounts. Pure. */
+function withAbsoluteSources({ spec, path }: Bundle): Spec {
+  if (spec.mounts === undefined) return spec;
+  const isBind = ({ type, options = [] }: Mount) =>
+    type === "bind" || options.includes("bind") || options.includes("rbind");
+  const isRelative = (mount: Mount) => isBind(mount) && mount.source !== undefined && /^[^/]/.test(mount.source);
+  const mounts = spec.mounts.map((mount) =>
+    isRelative(mount) ? { ...mount, source: absolute(mount.source ?? "", path) } : mount,
+  );
+  return { ...spec, mounts };
 }
 
 /** The plan that a container on record was made by. */
