@@ -130,10 +130,7 @@ type Meaning = (found: Draft) => void;
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ...["remount", ...WITHOUT_EFFECT].map((name) => [name, () => {}] as const),
   ...Object.entries(SWITCHES).map(([name, said]) => [name, (found: Draft) => void Object.assign(found, said)] as const),
-  ...Object.entries(SUPERBLOCK).map(([name, opposite]) => {
-    const others = (found: Draft) => found.superblock.filter((other) => other !== opposite && other !== name);
-    return [name, (found: Draft) => void (found.superblock = [...others(found), name])] as const;
-  }),
+  ...Object.entries(SUPERBLOCK).map(([name, opposite]) => [name, inPlaceOf(opposite, name)] as const),
   ...Object.entries(PROPAGATION).flatMap(([name, propagation]) => [
     [`r${name}`, (found: Draft) => void Object.assign(found, { propagation, propagationRecursive: true })] as const,
     [name, (found: Draft) => void Object.assign(found, { propagation, propagationRecursive: false })] as const,
@@ -141,6 +138,12 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ...Object.entries(ATTRIBUTES).map(([name, attribute]) => [`r${name}`, recursively(attribute)] as const),
   ...Object.entries(ATTRIBUTES).map(([name, attribute]) => [name, onItself(attribute)] as const),
 ]);
+
+function inPlaceOf(opposite: string, name: string): Meaning {
+  return (found) => {
+    found.superblock = [...found.superblock.filter((other) => other !== opposite && other !== name), name];
+  };
+}
 
 function onItself(attribute: readonly [number, boolean]): Meaning {
   return (found) => {
