@@ -186,7 +186,7 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   }
   const terminal = awaitReport(socketFd, "rooted", listening)?.fds[0];
   options.rooted(attached, terminal, child);
-  send(socketFd, { say: "go" });
+  sendGo(socketFd);
   if (options.gate !== undefined) {
     awaitReport(socketFd, "ready", listening);
     options.ready?.(child);
@@ -199,6 +199,15 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   }
   awaitReport(socketFd, "end", listening);
   return terminal;
+}
+
+/** The process may have ended by now, having found that its program cannot run: what it said of that is waited for next. */
+function sendGo(socketFd: number): void {
+  try {
+    send(socketFd, { say: "go" });
+  } catch (error) {
+    if (!isErrno(error, "EPIPE")) throw error;
+  }
 }
 
 function sendPlace(plan: Plan, pid: number, socketFd: number): void {

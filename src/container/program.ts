@@ -47,6 +47,8 @@ export interface ProgramContext {
   /** How many descriptors from 3 on the program is to have. */
   readonly preservedFds?: number;
   readonly uncommon?: Uncommon | undefined;
+  /** Waits until all that is outside is done; nothing of the user's may run before. Exec has nothing to wait for. */
+  readonly awaitGo?: () => void;
   /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
   readonly beforeProgram?: () => LastStop;
   /** What else may not be closed until then. */
@@ -81,6 +83,9 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   context.uncommon?.applyToProgram();
   const env = withHome(plan.env, context.uncommon?.home);
   const entered = enterDirectory(plan.cwd, { again: true });
+  // A filter may forbid to wait, and what it announces is answered by the same side.
+  const isFilteredEarly = !plan.noNewPrivileges && context.filter !== undefined;
+  if (isFilteredEarly) context.awaitGo?.();
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
     warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
@@ -89,6 +94,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // Changing ids has cleared it.
   prctl(PR.setPdeathsig, context.diesWithSupervisor ? SIG.KILL : 0);
   const path = findProgram(plan, context);
+  if (!isFilteredEarly) context.awaitGo?.();
   const { socketFd, confined }: LastStop = context.beforeProgram?.() ?? { socketFd: context.socketFd };
   try {
     if (plan.noNewPrivileges) install(context.filter, socketFd);
