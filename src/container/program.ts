@@ -12,7 +12,7 @@ import { attempt, call, isErrno } from "../linux/error.ts";
 import { AT_FDCWD, type Handle, placeAt } from "../linux/fd.ts";
 import { closeFromBut, execve, exit, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
 import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
-import { parseStatx, STATX_BYTES, STATX_WANTED } from "../linux/status.ts";
+import { parseStatx, STATX_WANTED, statxWords } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { hear, tell } from "./channel.ts";
@@ -221,7 +221,7 @@ function mayExecute(path: string): number {
 
 /** Opens nothing: the limits of the program hold already. Where a filter forbids the question, execve(2) answers it. */
 function isFile(path: string): boolean {
-  const status = new Uint8Array(STATX_BYTES);
+  const status = statxWords();
   const result = attempt("statx", AT_FDCWD, path, 0, STATX_WANTED, status);
   return result === 0 ? parseStatx(status).type === "file" : result === -EPERM || result === -ENOSYS;
 }
