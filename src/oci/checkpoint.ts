@@ -64,7 +64,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (lock === undefined || init === undefined || (status !== "running" && status !== "paused")) {
     throw new Failure(`Container cannot be checkpointed in ${status} state`);
   }
-  const spec = configOf(globals.root, id);
+  const spec = configOf(globals.root, record);
   const paths = criuPaths(flags);
   const options = [...commonOptions(flags), ...dumpOptions(flags, paths.images)];
   requireCriu();

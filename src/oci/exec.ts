@@ -75,7 +75,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (status === "paused" && flags["ignore-paused"] !== true) {
     throw new Failure("cannot exec in a paused container (use --ignore-paused to override)");
   }
-  const spec = configOf(globals.root, id);
+  const spec = configOf(globals.root, record);
   const asked = processOf(spec, flags, command);
   const process = planProcess({ ...spec, process: asked }, false, seccompOf(spec));
   if (process.args.length === 0) throw new Failure("process args cannot be empty");

@@ -77,7 +77,7 @@ export function planRecorded(spec: Spec, record: ContainerRecord, globals: Globa
   const { id, bundle, rootfs, cgroupPath, systemd } = record;
   const unit = systemd === undefined || cgroupPath === undefined ? undefined : { path: cgroupPath, unit: systemd.unit };
   const flags = { noPivot: false, newKeyring: true };
-  return planBundle({ path: bundle, config: "", spec, warnings: [], rootfs }, id, globals, flags, unit);
+  return planBundle({ path: bundle, config: "", isPlain: false, spec, warnings: [], rootfs }, id, globals, flags, unit);
 }
 
 /** Whether a cgroup is needed for more than to hold the container's processes; rules for devices are kept by the kernel anyway. */
