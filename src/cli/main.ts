@@ -16,6 +16,9 @@ export interface Command {
 /** Name -> what it does, and how it is loaded: `import` of one command loads only that. */
 const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Command> }>> = {
   run: { help: "Make a container from an image and run a command in it", load: () => import("./run.ts") },
+  create: { help: "Make a container, to be run by 'start'", load: () => import("./create.ts") },
+  start: { help: "Run containers that were made, or have ended", load: () => import("./start.ts") },
+  restart: { help: "End containers, and start them again", load: () => import("./restart.ts") },
   exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
   ps: { help: "List containers", load: () => import("./ps.ts") },
   stats: { help: "Show what containers use", load: () => import("./stats.ts") },

@@ -108,7 +108,7 @@ function commandText(command: readonly string[], isWhole: boolean): string {
 }
 
 function statusText(state: ContainerState, now: number): string {
-  if (state.status === "creating") return "Created";
+  if (state.status === "creating" || state.status === "created") return "Created";
   if (state.exit === undefined) return `Up ${formatAge(now - (state.startedMs ?? now))}`;
   const reason = state.exit.outOfMemory ? ", out of memory" : "";
   return `Exited (${state.exit.code}${reason}) ${formatAge(now - state.exit.finishedMs)} ago`;

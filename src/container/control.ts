@@ -12,7 +12,7 @@ import { openPidfd, sendSignal } from "../linux/process.ts";
 import { parseSignal, SIG } from "../linux/signal.ts";
 import { reconcile, releaseResources, removeFiles, waitForLock } from "./destroy.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type ContainerState, isRunning, lockDirectory, readState } from "./state.ts";
+import { type ContainerState, isIdle, isRunning, lockDirectory, readState } from "./state.ts";
 import { removeOwnVolumes } from "./volumes.ts";
 
 /** The state of a container as it really is: what died half way has been finished first. */
@@ -79,7 +79,7 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
   } catch (error) {
     if (!options.force) throw error;
   }
-  if (state !== undefined && state.status !== "exited") {
+  if (state !== undefined && !isIdle(state)) {
     if (!options.force) {
       throw new Failure(`container '${state.name}' is running`, {
         hint: `stop it first, or use 'mycontainer rm --force ${state.name}'`,
@@ -103,7 +103,9 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
  */
 export function waitContainer(root: StateRoot, id: string): number {
   const state = currentState(root, id);
-  if (state.exit !== undefined) return state.exit.code;
+  if (state.status === "exited" && state.exit !== undefined) return state.exit.code;
+  // As docker has it: it does not run.
+  if (state.status === "created") return 0;
   const paths = containerPaths(root, id);
   try {
     using directory = openHost(paths.directory, O_RDONLY | O_DIRECTORY);

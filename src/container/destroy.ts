@@ -16,6 +16,7 @@ import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import {
   type ContainerState,
+  isIdle,
   isRunning,
   listIds,
   lockDirectory,
@@ -69,6 +70,13 @@ export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | 
   removeTree(directory);
 }
 
+/** What becomes of a container that did not come to run: it is what it was before; one that never was more is removed. */
+export function fallBack(root: StateRoot, state: ContainerState): void {
+  const { before, init: _init, ...rest } = state;
+  if (before === undefined) removeFiles(root, state);
+  else writeState(root, { ...rest, status: before, hasNetwork: false }, { durable: true });
+}
+
 /** Finishes a container whose supervisor is gone; the caller has its lock. */
 function recover(root: StateRoot, id: string): void {
   const state = readState(root, id);
@@ -78,10 +86,13 @@ function recover(root: StateRoot, id: string): void {
     removeFiles(root, { id, name: id });
     return;
   }
-  if (state.status === "exited") return;
+  if (isIdle(state)) return;
   releaseResources(root, state, "now");
-  const wasStarted = state.status === "running";
-  if (state.removeAtEnd || !wasStarted) {
+  if (state.status === "creating") {
+    fallBack(root, state);
+    return;
+  }
+  if (state.removeAtEnd) {
     removeFiles(root, state);
     return;
   }
@@ -106,7 +117,7 @@ export function reconcile(root: StateRoot, id: string): boolean {
   }
   const state = readState(root, id);
   // A dead supervisor's lock is held for a moment more by the child that is about to die with it.
-  if (state === undefined || state.status === "exited" || isRunning(state.supervisor)) return false;
+  if (state === undefined || isIdle(state) || isRunning(state.supervisor)) return false;
   waitForLock(containerPaths(root, id).directory);
   return reconcile(root, id);
 }

@@ -33,6 +33,8 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set(["images", "networks"
 export interface ContainerPaths {
   readonly directory: string;
   readonly config: string;
+  /** What it was made by, for those that can be started again. */
+  readonly options: string;
   readonly state: string;
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
@@ -51,6 +53,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
   return {
     directory,
     config: `${directory}/config.json`,
+    options: `${directory}/options.json`,
     state: `${directory}/state.json`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,

@@ -2,7 +2,6 @@
  * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
  */
 import { oomKills } from "../cgroup/stats.ts";
-import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { monotonicMs, wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
@@ -13,13 +12,13 @@ import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
-import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
+import { fallBack, reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { type Launched, launch } from "./launch.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
-import type { Defaults, RunOptions } from "./options.ts";
+import type { RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
 import type { InheritedSignals } from "./program.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
@@ -71,7 +70,8 @@ function start(options: StartOptions): Running {
         tellMade(prepared, attached, emit);
       },
     });
-    state = { ...state, status: "running", startedMs: wallClockMs() };
+    const { before: _before, exit: _exit, ...rest } = state;
+    state = { ...rest, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
     return { ...launched, prepared, state, startedAtMs: monotonicMs() };
@@ -106,7 +106,7 @@ function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit
 /** Undoes a container that did not come to run. */
 function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
   releaseResources(root, state, "now");
-  removeFiles(root, state);
+  fallBack(root, state);
   for (const port of prepared.ports.handles) port.close();
   prepared.lock.close();
 }
@@ -162,9 +162,9 @@ function tellWaiting(root: StateRoot, state: ContainerState, code: number): void
 /** What is to be run, and how that is told. */
 export interface RunRequest {
   readonly root: StateRoot;
-  readonly options: RunOptions;
-  readonly defaults: Defaults;
-  readonly seccomp: SeccompChoice;
+  readonly options: Pick<RunOptions, "timeoutSeconds" | "sigProxy">;
+  /** Has the container ready to be made: by prepare.ts, or again.ts. */
+  readonly prepare: (emit: Emit) => Prepared;
   /** Compiled before, since compiling one may mean to load the compiler. */
   readonly filter: Filter | undefined;
   readonly emit: Emit;
@@ -177,7 +177,7 @@ export function runForeground(request: RunRequest): number {
   const { root, options, emit } = request;
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
-  const prepared = prepare(request, emit);
+  const prepared = request.prepare(emit);
   using loop = new EventLoop();
   using streams = plainStreams();
   const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
@@ -214,7 +214,7 @@ export function runDetached(request: RunRequest): string {
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   return inMonitor(
     () => {
-      const prepared = prepare(request, emit);
+      const prepared = request.prepare(emit);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
       const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles });

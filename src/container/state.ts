@@ -47,7 +47,9 @@ export interface ContainerState {
   readonly command: readonly string[];
   readonly createdMs: number;
   readonly startedMs?: number;
-  readonly status: "creating" | "running" | "exited";
+  readonly status: "creating" | "created" | "running" | "exited";
+  /** While it is made again: what it is once more if that fails. */
+  readonly before?: "created" | "exited";
   /** Who makes and watches the container. */
   readonly supervisor: ProcessName;
   /** The container's first process. */
@@ -67,6 +69,10 @@ export interface ContainerState {
   readonly stopSignal: string;
   readonly stopTimeoutSeconds: number;
 }
+
+/** Whether nothing of it is in the kernel, and nobody is to be there for it. */
+export const isIdle = ({ status }: Pick<ContainerState, "status">): boolean =>
+  status === "exited" || status === "created";
 
 const ID_FORM = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 
