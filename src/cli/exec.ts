@@ -3,6 +3,7 @@
  */
 import { execute } from "../container/exec.ts";
 import { containerPaths, stateRoot } from "../container/paths.ts";
+import { isPaused } from "../container/pause.ts";
 import { type ContainerState, findContainer, isRunning, readState } from "../container/state.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
@@ -63,6 +64,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new Failure(`container '${state.name}' is not running`, {
       hint: "'mycontainer ps -a' shows what became of it",
     });
+  }
+  if (isPaused(state)) {
+    throw new Failure(`container '${state.name}' is paused`, { hint: `first: mycontainer unpause ${state.name}` });
   }
   // Ours, written by `run`.
   const spec = parseExact(readText(containerPaths(root, state.id).config)) as Spec;

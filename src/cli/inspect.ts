@@ -3,6 +3,7 @@
  */
 import { currentState } from "../container/control.ts";
 import { containerPaths, type StateRoot, stateRoot } from "../container/paths.ts";
+import { isPaused } from "../container/pause.ts";
 import { findContainer } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { inspectImage } from "../image/inspect.ts";
@@ -60,5 +61,6 @@ function inspectContainer(root: StateRoot, id: string): unknown {
   const state = currentState(root, id);
   const paths = containerPaths(root, id);
   const config = readTextIfThere(paths.config);
-  return { ...state, paths, config: config === undefined ? null : parseExact(config) };
+  const status = isPaused(state) ? "paused" : state.status;
+  return { ...state, status, paths, config: config === undefined ? null : parseExact(config) };
 }

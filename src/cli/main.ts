@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   create: { help: "Make a container, to be run by 'start'", load: () => import("./create.ts") },
   start: { help: "Run containers that were made, or have ended", load: () => import("./start.ts") },
   restart: { help: "End containers, and start them again", load: () => import("./restart.ts") },
+  pause: { help: "Have all processes of containers stand still", load: () => import("./pause.ts") },
+  unpause: { help: "Have the processes of paused containers go on", load: () => import("./unpause.ts") },
   exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
   ps: { help: "List containers", load: () => import("./ps.ts") },
   stats: { help: "Show what containers use", load: () => import("./stats.ts") },

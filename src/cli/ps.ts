@@ -3,6 +3,7 @@
  */
 import { reconcile } from "../container/destroy.ts";
 import { stateRoot } from "../container/paths.ts";
+import { isPaused } from "../container/pause.ts";
 import { type ContainerState, listIds, readState } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -60,6 +61,9 @@ export function currentStates(): ContainerState[] {
     .sort((one, other) => other.createdMs - one.createdMs);
 }
 
+/** As docker calls it. */
+const statusOf = (state: ContainerState): string => (isPaused(state) ? "paused" : state.status);
+
 interface Filter {
   readonly name: string;
   readonly matches: (state: ContainerState) => boolean;
@@ -75,7 +79,7 @@ function parseFilter(input: string): Filter {
     case "id":
       return { name, matches: (state) => state.id.startsWith(value) };
     case "status":
-      return { name, matches: (state) => state.status === value };
+      return { name, matches: (state) => statusOf(state) === value };
     case "ancestor":
       return { name, matches: (state) => state.image === value || state.imageDigest.startsWith(value) };
     case "label": {
@@ -109,7 +113,9 @@ function commandText(command: readonly string[], isWhole: boolean): string {
 
 function statusText(state: ContainerState, now: number): string {
   if (state.status === "creating" || state.status === "created") return "Created";
-  if (state.exit === undefined) return `Up ${formatAge(now - (state.startedMs ?? now))}`;
+  if (state.exit === undefined) {
+    return `Up ${formatAge(now - (state.startedMs ?? now))}${isPaused(state) ? " (Paused)" : ""}`;
+  }
   const reason = state.exit.outOfMemory ? ", out of memory" : "";
   return `Exited (${state.exit.code}${reason}) ${formatAge(now - state.exit.finishedMs)} ago`;
 }

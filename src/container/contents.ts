@@ -1,7 +1,7 @@
 /**
  * What is in a container: the layers of its image, what it has changed, and both together.
  */
-import { freeze, thaw } from "../cgroup/freeze.ts";
+import { freeze, isFrozen, thaw } from "../cgroup/freeze.ts";
 import { Failure } from "../failure.ts";
 import { type ImageRecord, listRecords, storePaths } from "../image/store.ts";
 import type { HostRange } from "../isolation/idmap.ts";
@@ -84,7 +84,8 @@ export function mountContents(root: StateRoot, contents: Contents): Handle {
 
 /** Does something while the container's processes stand still, if it runs. */
 export function whilePaused<T>({ state }: Contents, isPaused: boolean, action: () => T): T {
-  if (state.status !== "running" || !isPaused) return action();
+  // What its user has paused stays so.
+  if (state.status !== "running" || !isPaused || isFrozen(state.cgroupPath)) return action();
   freeze(state.cgroupPath);
   try {
     return action();

@@ -1,6 +1,7 @@
 /**
  * What is done to containers that run or have run: stop, kill, rm, wait.
  */
+import { letGoOn } from "../cgroup/freeze.ts";
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -46,7 +47,13 @@ export function signalContainer(root: StateRoot, id: string, signal: string): vo
   const state = currentState(root, id);
   using init = openInit(state);
   if (init === undefined) throw new Failure(`container '${state.name}' is not running`);
-  sendSignal(init.fd, number);
+  send(state, init.fd, number);
+}
+
+/** Sends a signal to a first process; one that is paused goes on with it, as with docker. */
+function send({ cgroupPath }: ContainerState, initFd: number, signal: number): void {
+  sendSignal(initFd, signal);
+  letGoOn(cgroupPath);
 }
 
 export interface StopOptions {
@@ -62,7 +69,7 @@ export function stopContainer(root: StateRoot, id: string, options: StopOptions 
   const timeoutSeconds = options.timeoutSeconds ?? state.stopTimeoutSeconds;
   using init = openInit(state);
   if (init !== undefined) {
-    sendSignal(init.fd, signal);
+    send(state, init.fd, signal);
     const timeoutMs = timeoutSeconds < 0 ? Number.MAX_SAFE_INTEGER : timeoutSeconds * 1000;
     if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) sendSignal(init.fd, SIG.KILL);
   }
@@ -86,7 +93,7 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
       });
     }
     using init = openInit(state);
-    if (init !== undefined) sendSignal(init.fd, SIG.KILL);
+    if (init !== undefined) send(state, init.fd, SIG.KILL);
     waitForLock(directory);
   }
   using held = lockDirectory(directory);

@@ -3,11 +3,11 @@
  * Every step may have been done before, or never; each is idempotent.
  */
 import { destroyCgroup } from "../cgroup/apply.ts";
-import { isFrozen, thaw } from "../cgroup/freeze.ts";
+import { letGoOn } from "../cgroup/freeze.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import { lock } from "../linux/flock.ts";
-import { exists, O_DIRECTORY, O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
+import { exists, O_DIRECTORY, O_RDONLY, openHost, readTextIfThere, removeTree } from "../linux/hostpath.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
@@ -39,8 +39,7 @@ export function killContainer(state: ContainerState): void {
   // Between the two looks the pid may have become somebody else's: the descriptor names one process for good.
   if (pidfd === undefined || !isRunning(init)) return;
   sendSignal(pidfd.fd, SIG.KILL);
-  // What is frozen on cgroups of version 1 does not even take a SIGKILL.
-  if (isFrozen(state.cgroupPath)) thaw(state.cgroupPath);
+  letGoOn(state.cgroupPath);
   waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
 }
 
@@ -65,8 +64,9 @@ export function releaseResources(
 
 /** Removes what is on disk of a container whose resources have been released. */
 export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
-  const { directory } = containerPaths(root, state.id);
-  if (state.name !== state.id) releaseName(root, state.name, state.id);
+  const { directory, name: renamed } = containerPaths(root, state.id);
+  const name = readTextIfThere(renamed) ?? state.name;
+  if (name !== state.id) releaseName(root, name, state.id);
   removeTree(directory);
 }
 

@@ -36,6 +36,8 @@ export interface ContainerPaths {
   /** What it was made by, for those that can be started again. */
   readonly options: string;
   readonly state: string;
+  /** Its name, if that is another than when it was made. */
+  readonly name: string;
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
   readonly exit: string;
@@ -55,6 +57,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     config: `${directory}/config.json`,
     options: `${directory}/options.json`,
     state: `${directory}/state.json`,
+    name: `${directory}/name`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,
     upper: `${directory}/upper`,

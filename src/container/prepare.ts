@@ -237,7 +237,7 @@ function claimNewId(root: StateRoot, baseName: string): { id: string; lock: Hand
 }
 
 /** Gives the container its name. A name of a container that has died half way is freed first. */
-function takeName(root: StateRoot, name: string, id: string): void {
+export function takeName(root: StateRoot, name: string, id: string): void {
   if (name === id) return;
   if (!isValidId(name)) {
     throw new Failure(`bad container name '${name}'`, {

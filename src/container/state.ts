@@ -101,7 +101,9 @@ export function readState(root: StateRoot, id: string): ContainerState | undefin
   const text = readTextIfThere(containerPaths(root, id).state);
   if (text === undefined || text === "") return undefined;
   try {
-    return JSON.parse(text) as ContainerState;
+    const state = JSON.parse(text) as ContainerState;
+    const name = readTextIfThere(containerPaths(root, id).name);
+    return name === undefined ? state : { ...state, name };
   } catch (error) {
     throw new Failure(`the state of container '${id}' cannot be read`, {
       hint: `'mycontainer rm --force ${id}' removes it`,
