@@ -37,6 +37,7 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
     kill: "kill",
     logs: "logs",
     pause: "pause",
+    port: "port",
     rename: "rename",
     restart: "restart",
     rm: "rm",
