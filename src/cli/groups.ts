@@ -45,6 +45,7 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
     start: "start",
     stats: "stats",
     stop: "stop",
+    top: "top",
     unpause: "unpause",
     wait: "wait",
   },

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   unpause: { help: "Have the processes of paused containers go on", load: () => import("./unpause.ts") },
   exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
   ps: { help: "List containers", load: () => import("./ps.ts") },
+  top: { help: "Show the processes of a container", load: () => import("./top.ts") },
   port: { help: "Show where a container's ports are on the host", load: () => import("./port.ts") },
   stats: { help: "Show what containers use", load: () => import("./stats.ts") },
   logs: { help: "Show what a detached container has written", load: () => import("./logs.ts") },
