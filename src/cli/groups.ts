@@ -47,6 +47,7 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
     stop: "stop",
     top: "top",
     unpause: "unpause",
+    update: "update",
     wait: "wait",
   },
   network: {},

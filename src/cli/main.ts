@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   stop: { help: "Ask containers to end, and kill them if they do not", load: () => import("./stop.ts") },
   kill: { help: "Send a signal to containers", load: () => import("./kill.ts") },
   rm: { help: "Remove containers", load: () => import("./rm.ts") },
+  update: { help: "Change limits of containers", load: () => import("./update.ts") },
   rename: { help: "Give a container another name", load: () => import("./rename.ts") },
   wait: { help: "Wait for containers to end, and print their exit codes", load: () => import("./wait.ts") },
   cp: { help: "Copy files between a container and the host", load: () => import("./cp.ts") },
