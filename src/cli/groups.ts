@@ -27,6 +27,7 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
     ls: "ps",
     list: "ps",
     ps: "ps",
+    attach: "attach",
     commit: "commit",
     cp: "cp",
     create: "create",

@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   restart: { help: "End containers, and start them again", load: () => import("./restart.ts") },
   pause: { help: "Have all processes of containers stand still", load: () => import("./pause.ts") },
   unpause: { help: "Have the processes of paused containers go on", load: () => import("./unpause.ts") },
+  attach: { help: "Stay in front of a container that runs in the background", load: () => import("./attach.ts") },
   exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
   ps: { help: "List containers", load: () => import("./ps.ts") },
   top: { help: "Show the processes of a container", load: () => import("./top.ts") },

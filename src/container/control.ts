@@ -104,27 +104,47 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
   if (options.volumes) removeOwnVolumes(root, id);
 }
 
+/** A container whose end is going to be waited for: what it needs is open, and stays so if the container is removed. */
+export interface Waiting extends Disposable {
+  /** Waits for the end. Returns the exit code. */
+  readonly end: () => number;
+}
+
 /**
- * Waits for a container's end. Returns its exit code.
+ * Gets ready to wait for the end of a container that runs.
  * The file `exit`, opened before the wait, is how the code comes to us even if the container is removed at its end.
  */
+export function beginWait(root: StateRoot, { id, name }: Pick<ContainerState, "id" | "name">): Waiting {
+  const paths = containerPaths(root, id);
+  using stack = new DisposableStack();
+  let handles: readonly [directory: Handle, exit: Handle] | undefined;
+  try {
+    const directory = stack.use(openHost(paths.directory, O_RDONLY | O_DIRECTORY));
+    handles = [directory, stack.use(openHost(paths.exit, O_RDWR | O_CREAT))];
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+  const kept = stack.move();
+  const end = (): number => {
+    if (handles !== undefined) {
+      const [directory, exit] = handles;
+      lockShared(directory.fd, paths.directory);
+      const told = readAllText(exit.fd, paths.exit);
+      if (told !== "") return Number(told);
+    }
+    const ended = readState(root, id)?.exit;
+    if (ended === undefined) throw new Failure(`container '${name}' was removed before its exit code could be seen`);
+    return ended.code;
+  };
+  return { end, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/** Waits for a container's end. Returns its exit code. */
 export function waitContainer(root: StateRoot, id: string): number {
   const state = currentState(root, id);
   if (state.status === "exited" && state.exit !== undefined) return state.exit.code;
   // As docker has it: it does not run.
   if (state.status === "created") return 0;
-  const paths = containerPaths(root, id);
-  try {
-    using directory = openHost(paths.directory, O_RDONLY | O_DIRECTORY);
-    using exit = openHost(paths.exit, O_RDWR | O_CREAT);
-    lockShared(directory.fd, paths.directory);
-    const told = readAllText(exit.fd, paths.exit);
-    if (told !== "") return Number(told);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-  }
-  const ended = readState(root, id)?.exit;
-  if (ended === undefined)
-    throw new Failure(`container '${state.name}' was removed before its exit code could be seen`);
-  return ended.code;
+  using waiting = beginWait(root, state);
+  return waiting.end();
 }

@@ -41,6 +41,8 @@ export interface ContainerPaths {
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
   readonly exit: string;
+  /** The socket of its monitor, for `attach`. */
+  readonly attach: string;
   readonly upper: string;
   readonly work: string;
   /** Where the container's root is mounted, in the container's own mount namespace only. */
@@ -60,6 +62,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     name: `${directory}/name`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,
+    attach: `${directory}/attach`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     rootfs: `${directory}/rootfs`,

@@ -20,6 +20,7 @@ import type { RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import type { Prepared } from "./prepare.ts";
 import type { InheritedSignals } from "./program.ts";
+import { openStand } from "./spectators.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
@@ -216,20 +217,23 @@ export function runDetached(request: RunRequest): string {
     () => {
       const prepared = request.prepare(emit);
       const streams = loggedStreams();
-      const ownHandles = streams.sources.map(({ from }) => from);
+      const stand = openStand(prepared.paths.attach);
+      const ownHandles = [stand, ...streams.sources.map(({ from }) => from)];
       const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles });
       streams.started();
-      return { running, streams, id: prepared.state.id };
+      return { running, streams, stand, id: prepared.state.id };
     },
-    ({ running, streams }) => {
+    ({ running, streams, stand }) => {
       using _streams = streams;
       const { terminal, child, state } = running;
       const sources = terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
       reconcileOthers(root, emit);
-      const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
+      const supervision = {
         signals,
         ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),
-      });
+      };
+      const look = { stand, terminal, interactive: running.prepared.interactive };
+      const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, supervision, look);
       finish(root, running, ending, () => {});
     },
     (text) => emit({ kind: "warning", text }),
