@@ -39,6 +39,6 @@ export function run(argv: readonly string[]): number {
   reconcileStore(root.images);
   using contents = openContents(root, container);
   const { author, message } = flags;
-  line(commitContainer(root.images, contents, { names, changes, author, message, pause }).id);
+  line(commitContainer(root, contents, { names, changes, author, message, pause }).id);
   return 0;
 }

@@ -37,25 +37,3 @@ export function forEach(
   }
   return failed ? 1 : 0;
 }
-
-/** As `forEach`, of what takes its time. */
-export async function forEachInTurn(
-  command: string,
-  names: readonly string[],
-  act: (root: StateRoot, id: string) => Promise<void>,
-): Promise<number> {
-  let status = 0;
-  if (names.length === 0) return forEach(command, names, () => undefined);
-  requireRoot();
-  const root = stateRoot();
-  for (const name of names) {
-    try {
-      await act(root, findContainer(root, name));
-      line(name);
-    } catch (error) {
-      report(error);
-      status = 1;
-    }
-  }
-  return status;
-}

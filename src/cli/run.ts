@@ -53,7 +53,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   if (!options.rootfs) await provideImage(root.images, options.image, flags);
   const emit = emitter(flags.quiet === true || options.detach);
-  const filter = await filterOf(seccomp, capabilitiesOf(options));
+  const filter = filterOf(seccomp, capabilitiesOf(options));
   const made = { root, options, defaults, seccomp };
   const request = { root, options, prepare: (emit: Emit) => prepare(made, emit), filter, emit, startMs };
   if (!options.detach) return runForeground(request);

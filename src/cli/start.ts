@@ -10,7 +10,7 @@ import { Failure } from "../failure.ts";
 import { closeFrom } from "../linux/process.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
-import { forEachInTurn } from "./each.ts";
+import { forEach } from "./each.ts";
 import { requireRoot } from "./root.ts";
 import { emitter } from "./run.ts";
 
@@ -20,7 +20,7 @@ const FLAGS = {
 } as const;
 const FIRST_OTHER_FD = 3;
 
-export async function run(argv: readonly string[]): Promise<number> {
+export function run(argv: readonly string[]): number {
   if (isHelp(argv, FLAGS)) {
     const about = "Starts containers that were made by 'create', or have ended, with all that they have written.";
     return printHelp("start", "[FLAGS] CONTAINER...", about, FLAGS);
@@ -30,7 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const attach = flags.attach === true || interactive;
   // What our caller has left open beside the standard streams is neither the container's nor a monitor's.
   closeFrom(FIRST_OTHER_FD);
-  if (!attach) return forEachInTurn("start", rest, startOne);
+  if (!attach) return forEach("start", rest, startOne);
   const [name, another] = rest;
   if (name === undefined || another !== undefined) {
     throw new Failure("'start --attach' needs one container", { hint: "start several without --attach" });
@@ -41,9 +41,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   return startAgain(root, planAgain(root, state, { attach, interactive }), emitter(true));
 }
 
-async function startOne(root: StateRoot, id: string): Promise<void> {
+function startOne(root: StateRoot, id: string): undefined {
   const state = currentState(root, id);
   // As with docker: what runs has been started.
   if (state.status === "running") return;
-  await startAgain(root, planAgain(root, state, { attach: false, interactive: true }), emitter(true));
+  startAgain(root, planAgain(root, state, { attach: false, interactive: true }), emitter(true));
 }

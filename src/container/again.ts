@@ -11,6 +11,7 @@ import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import { readText, readTextIfThere, removeFile } from "../linux/hostpath.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseConfig } from "../spec/parse-config.ts";
+import { attend, leave } from "./attendance.ts";
 import type { PrepareRequest } from "./design.ts";
 import type { Emit } from "./events.ts";
 import { holdState } from "./hold.ts";
@@ -22,10 +23,12 @@ import { type ContainerState, writeState } from "./state.ts";
 
 /** Makes a container that does not run yet. Returns its id. */
 export function createContainer(request: PrepareRequest, emit: Emit): string {
+  const attendance = attend(request.root);
   const { state, lock, rootMount } = prepare({ ...request, keepsRoot: true }, emit);
   writeState(request.root, { ...state, status: "created", hasNetwork: false }, { durable: true });
   rootMount.close();
   lock.close();
+  leave(attendance);
   return state.id;
 }
 

@@ -1,7 +1,6 @@
 /**
  * What is in a container: the layers of its image, what it has changed, and both together.
  */
-import { freeze, isFrozen, thaw } from "../cgroup/freeze.ts";
 import { Failure } from "../failure.ts";
 import { type ImageRecord, listRecords, storePaths } from "../image/store.ts";
 import type { HostRange } from "../isolation/idmap.ts";
@@ -80,16 +79,4 @@ export function mountContents(root: StateRoot, contents: Contents): Handle {
     volatile: false,
   } as const;
   return mountOfEnded(source, map === undefined ? undefined : { uids: map, gids: map });
-}
-
-/** Does something while the container's processes stand still, if it runs. */
-export function whilePaused<T>({ state }: Contents, isPaused: boolean, action: () => T): T {
-  // What its user has paused stays so.
-  if (state.status !== "running" || !isPaused || isFrozen(state.cgroupPath)) return action();
-  freeze(state.cgroupPath);
-  try {
-    return action();
-  } finally {
-    thaw(state.cgroupPath);
-  }
 }

@@ -14,6 +14,7 @@ import { SIG } from "../linux/signal.ts";
 import { detachGone, detachNetwork } from "../network/attach.ts";
 import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
+import { endForsakenPause } from "./standstill.ts";
 import {
   type ContainerState,
   isIdle,
@@ -25,6 +26,7 @@ import {
   releaseNamesOf,
   writeState,
 } from "./state.ts";
+import { removeOwnVolumes } from "./volumes.ts";
 
 /** How long a killed process is waited for: far more than a kernel needs. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -70,10 +72,17 @@ export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | 
   removeTree(directory);
 }
 
+/** As `removeFiles`, of a container that nobody will see again: with its volumes that have no name. */
+export function removeAll(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
+  // First what would not be found again.
+  removeOwnVolumes(root, state.id);
+  removeFiles(root, state);
+}
+
 /** What becomes of a container that did not come to run: it is what it was before; one that never was more is removed. */
 export function fallBack(root: StateRoot, state: ContainerState): void {
   const { before, init: _init, ...rest } = state;
-  if (before === undefined) removeFiles(root, state);
+  if (before === undefined) removeAll(root, state);
   else writeState(root, { ...rest, status: before, hasNetwork: false }, { durable: true });
 }
 
@@ -83,7 +92,7 @@ function recover(root: StateRoot, id: string): void {
   if (state === undefined) {
     // Its maker died before it had noted what it was about to do: there is the directory, and perhaps a name.
     releaseNamesOf(root, id);
-    removeFiles(root, { id, name: id });
+    removeAll(root, { id, name: id });
     return;
   }
   if (isIdle(state)) return;
@@ -93,7 +102,7 @@ function recover(root: StateRoot, id: string): void {
     return;
   }
   if (state.removeAtEnd) {
-    removeFiles(root, state);
+    removeAll(root, state);
     return;
   }
   const { init: _, ...rest } = state;
@@ -117,7 +126,11 @@ export function reconcile(root: StateRoot, id: string): boolean {
   }
   const state = readState(root, id);
   // A dead supervisor's lock is held for a moment more by the child that is about to die with it.
-  if (state === undefined || isIdle(state) || isRunning(state.supervisor)) return false;
+  if (state === undefined || isIdle(state)) return false;
+  if (isRunning(state.supervisor)) {
+    endForsakenPause(root, state);
+    return false;
+  }
   waitForLock(containerPaths(root, id).directory);
   return reconcile(root, id);
 }
@@ -133,14 +146,17 @@ export function waitForLock(directory: string): void {
 }
 
 /**
- * Finishes whatever died half way, of all containers. It runs after each start, so it looks no further where a lock is held:
- * whoever holds it lives, or is finished by the next command.
+ * Finishes whatever died half way, of all containers. It looks no further where a lock is held: whoever holds it lives, or is
+ * finished by the next command. Returns how many locks are held.
  */
-export function reconcileAll(root: StateRoot): void {
+export function reconcileAll(root: StateRoot): number {
+  let supervised = 0;
   for (const id of listIds(root)) {
     using held = lockDirectory(containerPaths(root, id).directory);
     if (held !== undefined) recover(root, id);
+    else supervised++;
   }
   // Leases of containers whose directories somebody has removed by hand.
   detachGone(root.networks, (id) => exists(containerPaths(root, id).directory));
+  return supervised;
 }

@@ -88,6 +88,9 @@ export function loggedStreams(): LoggedStreams {
   };
 }
 
+/** What else is done in the loop, until the container ends. */
+type Checks = (loop: EventLoop) => Disposable | undefined;
+
 const CHUNK_BYTES = 32 * 1024;
 
 /** Logs what comes from the sources until the container's first process ends, and what it has left behind then. */
@@ -95,11 +98,12 @@ export function superviseLogging(
   child: Child,
   sources: LoggedStreams["sources"],
   logPath: string,
-  options: { signals: readonly number[]; timeoutMs?: number },
+  { checks, ...options }: { signals: readonly number[]; timeoutMs?: number; checks: Checks },
   look: { readonly stand: Handle; readonly terminal: Handle | undefined; readonly interactive: boolean },
 ): Ending {
   using log = new LogWriter(logPath);
   using loop = new EventLoop();
+  using _checks = checks(loop);
   const buffer = new Uint8Array(CHUNK_BYTES);
   const spectators = new Spectators(loop, look.stand, look.terminal, { interactive: look.interactive });
   const readFrom = (stream: StreamName, from: Handle): boolean => {

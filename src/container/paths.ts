@@ -43,6 +43,11 @@ export interface ContainerPaths {
   readonly exit: string;
   /** The socket of its monitor, for `attach`. */
   readonly attach: string;
+  /** What its health checks have found; only where there are any. */
+  readonly health: string;
+  readonly healthLock: string;
+  /** There while somebody makes its processes stand still: standstill.ts. */
+  readonly paused: string;
   readonly upper: string;
   readonly work: string;
   /** Where the container's root is mounted, in the container's own mount namespace only. */
@@ -63,6 +68,9 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     log: `${directory}/log`,
     exit: `${directory}/exit`,
     attach: `${directory}/attach`,
+    health: `${directory}/health.json`,
+    healthLock: `${directory}/health.lock`,
+    paused: `${directory}/paused`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     rootfs: `${directory}/rootfs`,

@@ -19,6 +19,14 @@ export function isPaused({ status, cgroupPath }: Pick<ContainerState, "status" |
   }
 }
 
+/** A container's status as docker tells it. */
+export function shownStatus(state: Pick<ContainerState, "status" | "cgroupPath">): ShownStatus {
+  if (state.status === "creating") return "created";
+  return isPaused(state) ? "paused" : state.status;
+}
+
+export type ShownStatus = "created" | "running" | "paused" | "exited";
+
 function runningState(root: StateRoot, id: string): ContainerState {
   const state = currentState(root, id);
   if (state.status === "running") return state;

@@ -23,15 +23,17 @@ import {
 import { writeAll } from "../linux/io.ts";
 import { geteuid, getpid } from "../linux/process.ts";
 import { parseSignal } from "../linux/signal.ts";
-import type { Reservation } from "../network/ports.ts";
+import type { Reservation, ReservedPort } from "../network/ports.ts";
 import { reservePorts } from "../network/ports.ts";
 import type { IdMaps, Plan } from "../plan/plan.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
 import type { Design, Ground, PrepareRequest } from "./design.ts";
 import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
-import { reconcile, removeFiles } from "./destroy.ts";
+import { reconcile, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { exposedPorts } from "./exposed.ts";
+import { healthPlanOf, mergeHealthcheck } from "./health.ts";
 import { newId } from "./id.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import { openRoot } from "./open-root.ts";
@@ -52,6 +54,8 @@ export interface Prepared {
   /** Held as long as the container is supervised. */
   readonly lock: Handle;
   readonly rootMount: Handle;
+  /** What something is mounted on in it. */
+  readonly mountPoints: readonly string[];
   readonly ports: Reservation;
   readonly interactive: boolean;
   readonly ownNetworkFiles: boolean;
@@ -62,17 +66,18 @@ const ID_TRIES = 16;
 const OTHERS_WRITE = 0o022;
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
-export function prepare(request: PrepareRequest, emit: Emit): Prepared {
+export function prepare({ image: given, ...request }: PrepareRequest, emit: Emit): Prepared {
   const { root, options } = request;
   checkOwner(root);
   // The directory comes first, and then the look at the image: whoever removes images takes them out of sight, and then looks for
   // directories (image/aside.ts). An id needs one look more, for the container's own.
-  const { id, lock } = claimNewId(root, baseNameIn(options.image) ?? imageOf(root, options).baseName);
+  const baseName = given?.baseName ?? baseNameIn(options.image) ?? imageOf(root, options).baseName;
+  const { id, lock } = claimNewId(root, baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
-  stack.defer(() => removeFiles(root, { id, name }));
-  const image = imageOf(root, options);
+  stack.defer(() => removeAll(root, { id, name }));
+  const image = given ?? imageOf(root, options);
   takeName(root, name, id);
   emit({ kind: "creating", id });
   const idMap = options.userns ? chooseIdRange() : undefined;
@@ -116,7 +121,7 @@ export function equip(
   const isStarted = ground.keepsRoot !== true || former !== undefined;
   const ports = reservePorts(network.kind === "bridge" && isStarted ? network.ports : []);
   for (const handle of ports.handles) stack.use(handle);
-  const fresh = initialState(options, defaults, image, designed, { id, name, removeAtEnd });
+  const fresh = initialState(options, defaults, image, designed, ports.ports, { id, name, removeAtEnd });
   const state = former === undefined ? fresh : madeAgain(fresh, former);
   writeNewFile(paths.config, stringifyExact(designed.spec));
   if (former === undefined && (!removeAtEnd || ground.keepsRoot === true)) {
@@ -132,6 +137,7 @@ export function equip(
     imageName: image.baseName,
     lock,
     rootMount,
+    mountPoints: (designed.spec.mounts ?? []).map(({ destination }) => destination),
     ports,
     interactive: designed.interactive,
     ownNetworkFiles: designed.ownNetworkFiles,
@@ -189,12 +195,16 @@ function initialState(
   defaults: Defaults,
   image: ResolvedImage,
   designed: Design,
+  ports: readonly ReservedPort[],
   identity: { readonly id: string; readonly name: string; readonly removeAtEnd: boolean },
 ): ContainerState {
   const supervisor = nameProcess(getpid());
   if (supervisor === undefined) throw new Error("this process is not in /proc");
   const stopSignal = options.stopSignal ?? image.config.StopSignal ?? "SIGTERM";
   if (parseSignal(stopSignal) === undefined) throw new Failure(`unknown stop signal '${stopSignal}'`);
+  const exposed = exposedPorts(options, image.config);
+  const healthcheck = mergeHealthcheck(options.healthcheck, image.config.Healthcheck);
+  healthPlanOf(healthcheck); // says what is wrong with it
   return {
     version: 1,
     ...identity,
@@ -212,6 +222,9 @@ function initialState(
     seccomp: designed.plan.process.seccomp.kind,
     stopSignal,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? defaults.stopTimeoutSeconds,
+    ...(ports.length === 0 ? {} : { ports }),
+    ...(exposed.length === 0 ? {} : { exposed }),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
   };
 }
 

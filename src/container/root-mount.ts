@@ -5,6 +5,7 @@
  */
 import { Failure } from "../failure.ts";
 import { attachRoot, ContainerRoot } from "../isolation/apply-root.ts";
+import { mapIdsOf } from "../isolation/bind-source.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
 import { decode, utf8 } from "../linux/door.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -66,7 +67,7 @@ export function withBinds(root: Handle, binds: ReadonlyMap<BindStep, Handle>, is
     // No mount that is made here may reach the host: before the first one is made.
     mount("none", "/", null, MS.rec | MS.private);
     attachRoot(root, "/");
-    const tree = new ContainerRoot(root.fd, binds);
+    const tree = new ContainerRoot(root.fd, binds, (bound, step) => mapIdsOf(bound, step, undefined));
     for (const step of binds.keys()) tree.apply(step);
     if (isReadonly) changeAttributes(root.fd, { set: ATTR.rdonly });
     return cloneTree(root.fd, "", { recursive: true });

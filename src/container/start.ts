@@ -11,9 +11,9 @@ import type { StateRoot } from "./paths.ts";
 import { runDetached, runForeground } from "./run.ts";
 
 /** Starts it, in the foreground or not as it is planned. Returns the exit code; 0 if it goes on in the background. */
-export async function startAgain(root: StateRoot, again: Again, emit: Emit): Promise<number> {
+export function startAgain(root: StateRoot, again: Again, emit: Emit): number {
   const startMs = monotonicMs();
-  const filter = await filterOf(again.seccomp, capabilitiesOf(again.options));
+  const filter = filterOf(again.seccomp, capabilitiesOf(again.options));
   const { options } = again;
   const request = { root, options, prepare: (emit: Emit) => prepareAgain(root, again, emit), filter, emit, startMs };
   if (!options.detach) return runForeground(request);
@@ -22,9 +22,9 @@ export async function startAgain(root: StateRoot, again: Again, emit: Emit): Pro
 }
 
 /** Ends a container, if it runs, and starts it again in the background. */
-export async function restartContainer(root: StateRoot, id: string, options: StopOptions, emit: Emit): Promise<void> {
+export function restartContainer(root: StateRoot, id: string, options: StopOptions, emit: Emit): void {
   // Before it is ended: of one that cannot be started again nothing would be left.
   const again = planAgain(root, currentState(root, id), { attach: false, interactive: true });
   stopContainer(root, id, options);
-  await startAgain(root, again, emit);
+  startAgain(root, again, emit);
 }

@@ -38,6 +38,9 @@ const STATUS = {
 
 const AGAIN = "make or copy it again";
 
+/** What was to be read is something else. */
+export class NotAnArchive extends Failure {}
+
 export interface Sums {
   /** Of the bytes as they came. */
   readonly digest: string;
@@ -48,7 +51,12 @@ export interface Sums {
   readonly compression: "none" | "gzip" | "zstd";
 }
 
-export interface UnpackedLayer extends Sums {
+/** What an archive may be that is no layer as it is. */
+export type AnyCompression = Sums["compression"] | "bzip2" | "xz";
+
+export interface UnpackedLayer extends Omit<Sums, "compression"> {
+  /** `bzip2` and `xz` only if no digest was expected. */
+  readonly compression: AnyCompression;
   readonly entries: number;
   readonly fileBytes: number;
   readonly droppedXattrs: number;
@@ -79,7 +87,7 @@ export interface Expected {
 }
 
 function start(
-  command: "unpack" | "split" | "pack" | "sum",
+  command: "unpack" | "split" | "pack" | "sum" | "digest",
   options: readonly string[],
   world: World,
   archive: Handle,
@@ -106,7 +114,7 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
       // The codec's own words: native/codec/src/json.rs.
       return JSON.parse(answer);
     case STATUS.notAnArchive:
-      throw new Failure(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
+      throw new NotAnArchive(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
     case STATUS.malformed:
       throw new Failure(`${about} is damaged: ${complaint}`, { hint: AGAIN });
     case STATUS.mismatch:
@@ -207,6 +215,7 @@ export function splitArchive(archive: Handle, directory: string, about: string):
 
 export interface PackedTree extends Sums {
   readonly entries: number;
+  readonly fileBytes: number;
   /** Sockets: no archive can hold them. */
   readonly skipped: number;
 }
@@ -253,6 +262,18 @@ export function startPacking(world: World, archive: Handle, about: string, optio
 /** Writes a tree into an open file as an archive. */
 export function packTree(world: World, archive: Handle, about: string, options: PackOptions): PackedTree {
   return startPacking(world, archive, about, options).end();
+}
+
+/**
+ * One digest of files of a tree, and of what is told of each; read in the cage, as many at once as there are processors.
+ * @param list paths and notes by turns, each ended by NUL; files whose note begins with `f` are read
+ */
+export function digestOfFiles(world: World, list: Handle, about: string): { digest: string; size: number } {
+  using nothing = openHost("/dev/null", 0);
+  return answerOf(endOf(start("digest", [], world, nothing, [list])), about, "tree", AGAIN) as {
+    digest: string;
+    size: number;
+  };
 }
 
 export interface FileSum {

@@ -6,6 +6,7 @@
  *     references/<name>        one record a name: all that a start needs to know, in one small file
  *     references/+<name>       the record of an image that is being removed
  *     layers/<16 digits>/      an unpacked layer; complete if it is there
+ *     cache/<key>              what a step of a build has made: image/cache-records.ts
  *     staging/<random>/        what is being made; its maker holds the lock of the directory
  *     partial/<hex>            the beginning of a blob; whoever downloads it holds the lock of the file
  *     lock                     of writers; readers take none
@@ -57,6 +58,7 @@ export const storePaths = (images: string) => ({
   references: `${images}/references`,
   layers: `${images}/layers`,
   staging: `${images}/staging`,
+  cache: `${images}/cache`,
   partial: `${images}/partial`,
   lock: `${images}/lock`,
   index: `${images}/index.json`,
@@ -66,7 +68,7 @@ export const storePaths = (images: string) => ({
 /** Makes the directories of a store, where they are missing. */
 export function makeStore(images: string): void {
   const paths = storePaths(images);
-  for (const path of [paths.blobs, paths.references, paths.layers, paths.staging]) makeDirectories(path);
+  for (const path of [paths.blobs, paths.references, paths.layers, paths.staging, paths.cache]) makeDirectories(path);
 }
 
 /** Waits for the lock of writers, which ends with the handle. */

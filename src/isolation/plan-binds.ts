@@ -21,8 +21,11 @@ export function ownMountsOf(spec: Spec): string[] {
 
 /** The bind mounts that are not in one of those. */
 export function planBinds(spec: Spec): BindStep[] {
+  const facts = { userNamespace: spec.linux?.namespaces?.some(({ type }) => type === "user") === true };
   const covered = [...KERNELS, ...ownMountsOf(spec)];
   return (spec.mounts ?? [])
     .filter((mount) => isBind(mount) && !covered.some((path) => lies(normalPath(mount.destination), path)))
-    .map((mount) => planBind(mount, mount.destination, parseMountOptions(mount.options ?? [], mount.destination)));
+    .map((mount) =>
+      planBind(mount, mount.destination, parseMountOptions(mount.options ?? [], mount.destination), facts),
+    );
 }

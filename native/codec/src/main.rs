@@ -1,16 +1,19 @@
 //! Archives for mycontainer. `mycontainer-codec unpack|split` reads an archive from descriptor 0, `pack` writes one there, `sum`
-//! tells the digests of files. It works
-//! in the current directory, and answers with JSON on descriptor 1, or with one line on descriptor 2 and an exit status (failure.rs).
+//! tells the digests of files, `digest` that of many together. It works in the current directory, and answers with JSON on descriptor 1, or with one line on descriptor 2 and an exit status (failure.rs).
 //!
 //! It trusts nothing that it reads and needs nothing but its descriptors: src/image/confine.ts has put it into an empty root,
 //! without network and without privileges that it does not need. It decides nothing about containers.
 
 mod archive;
 mod attributes;
+mod digest;
+mod entry;
 mod failure;
 mod header;
 mod json;
+mod limits;
 mod merge;
+mod number;
 mod output;
 mod pack;
 mod path;
@@ -23,6 +26,7 @@ mod sys;
 mod unpack;
 
 use failure::{Failure, Kind, Result, system};
+use limits::Limits;
 use merge::Merge;
 use output::{Compression, Output};
 use pack::Rules;
@@ -34,13 +38,14 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use stream::{Expected, Stream};
-use unpack::Limits;
 
 const DIGEST_DIGITS: usize = 64;
 
 /// Where `pack` of a layer finds the names of opaque directories, and of what was made to be mounted on; each ended by a NUL.
 const OPAQUE_FD: i32 = 3;
 const PLACES_FD: i32 = 4;
+/// Where `digest` finds what it is to read.
+const LIST_FD: i32 = 3;
 const LIST_LIMIT_BYTES: u64 = 64 << 20;
 
 struct Options {
@@ -145,14 +150,19 @@ fn compression_of(name: &str) -> Result<Compression> {
     }
 }
 
-/// Names that the caller has found.
-fn list_on(fd: i32) -> Result<BTreeSet<Vec<u8>>> {
+fn bytes_on(fd: i32) -> Result<Vec<u8>> {
     // SAFETY: the caller has put the list there for us, and it is read once.
     let list = unsafe { File::from_raw_fd(fd) };
     let mut bytes = Vec::new();
     list.take(LIST_LIMIT_BYTES)
         .read_to_end(&mut bytes)
         .map_err(|error| system("read", b"the list", &error))?;
+    Ok(bytes)
+}
+
+/// Names that the caller has found.
+fn list_on(fd: i32) -> Result<BTreeSet<Vec<u8>>> {
+    let bytes = bytes_on(fd)?;
     let mut names = bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec);
     names.next_back();
     Ok(names.collect())
@@ -205,6 +215,7 @@ fn run() -> Result<String> {
     let input = unsafe { File::from_raw_fd(0) };
     match &command[..] {
         b"sum" => Ok(json::sums_of(&sum::sums(&here)?)),
+        b"digest" => Ok(json::digested(&digest::digest(&here, &bytes_on(LIST_FD)?)?)),
         b"pack" => pack(&here, input, options),
         b"unpack" => unpack(here, input, options),
         b"split" => {
@@ -216,7 +227,7 @@ fn run() -> Result<String> {
         }
         _ => Err(Failure::new(
             Kind::Usage,
-            "usage: mycontainer-codec unpack|split|pack|sum OPTIONS",
+            "usage: mycontainer-codec unpack|split|pack|sum|digest OPTIONS",
         )),
     }
 }

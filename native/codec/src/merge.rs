@@ -1,7 +1,8 @@
 //! An archive into a tree that is in use: by the rules of `docker cp`, which are those of tar but for directories, of which
 //! nothing becomes one and which become nothing else.
 
-use crate::archive::{Archive, Entry, Type};
+use crate::archive::Archive;
+use crate::entry::{Entry, Type};
 use crate::failure::{Failure, Kind, Result, Shown, malformed, system};
 use crate::sys;
 use std::fs::File;

@@ -53,6 +53,8 @@ impl Rules {
 #[derive(Default)]
 pub struct Packed {
     pub entries: u64,
+    /// Of all files, without holes.
+    pub file_bytes: u64,
     /// Sockets, which no archive can hold.
     pub skipped: u64,
 }
@@ -269,6 +271,7 @@ impl Packing<'_> {
             sparse_map(&parts, size)
         };
         let data: u64 = parts.iter().map(|(_, length)| length).sum();
+        self.done.file_bytes += data;
         self.begin(&Header {
             size: map.len() as u64 + data,
             real_size: (!plain).then_some(size),

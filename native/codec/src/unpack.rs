@@ -7,13 +7,15 @@
 
 mod whiteout;
 
-use crate::archive::{Archive, Entry, Type};
+use crate::archive::Archive;
 use crate::attributes;
+use crate::entry::{Entry, Type};
 use crate::failure::{Failure, Result, Shown, malformed, system, too_large};
+use crate::limits::Limits;
 use crate::merge::{self, Merge};
 use crate::sys;
 use crate::{path, sparse};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -21,12 +23,8 @@ use whiteout::WHITEOUT;
 
 const IMPLIED_MODE: u32 = 0o755;
 const PRIVATE_MODE: u32 = 0o600;
-
-pub struct Limits {
-    pub entries: u64,
-    pub bytes: u64,
-    pub depth: usize,
-}
+/// Of the paths of all directories: images have some ten thousand, of less than a hundred bytes each.
+const DIRECTORIES_LIMIT_BYTES: usize = 32 << 20;
 
 pub struct Unpacked {
     pub entries: u64,
@@ -51,7 +49,8 @@ pub fn unpack(
         limits,
         merge,
         parent: None,
-        directories: Vec::new(),
+        directories: HashMap::new(),
+        directory_bytes: 0,
         told_bytes: 0,
         done: Unpacked {
             entries: 0,
@@ -86,7 +85,8 @@ struct Target<'a> {
     /// The directory of the entry before, which mostly is that of the next as well.
     parent: Option<(Vec<u8>, OwnedFd)>,
     /// Directories get their times last, when nothing is made in them any more.
-    directories: Vec<(Vec<u8>, [libc::timespec; 2])>,
+    directories: HashMap<Vec<u8>, [libc::timespec; 2]>,
+    directory_bytes: usize,
     told_bytes: usize,
     done: Unpacked,
 }
@@ -257,7 +257,16 @@ impl Target<'_> {
             Err(error) if self.merge.is_some() && merge::is_in_use(entry, &status, &error) => {
                 Ok(Former::InUse)
             }
-            other => other.map(|()| Former::Removed).map_err(failed),
+            other => {
+                other.map_err(failed)?;
+                if was_directory {
+                    // What was to be done for it would be done to something else: to what a link there leads to.
+                    self.done.opaque.remove(path);
+                    self.done.implied.remove(path);
+                    self.directories.remove(path);
+                }
+                Ok(Former::Removed)
+            }
         }
     }
 
@@ -329,8 +338,18 @@ impl Target<'_> {
             .map_err(|error| system("open", path, &error))?;
         attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
         self.done.implied.remove(path);
-        self.directories
-            .push((path.to_vec(), attributes::times(entry)));
+        self.remember(path, entry)
+    }
+
+    /// Keeps the times of a directory for the end.
+    fn remember(&mut self, path: &[u8], entry: &Entry) -> Result<()> {
+        let times = attributes::times(entry);
+        if self.directories.insert(path.to_vec(), times).is_none() {
+            self.directory_bytes += path.len();
+        }
+        if self.directory_bytes > DIRECTORIES_LIMIT_BYTES {
+            return too_large("the paths of the archive's directories are too long");
+        }
         Ok(())
     }
 
@@ -348,9 +367,7 @@ impl Target<'_> {
                 let directory = sys::open_at(parent, name, libc::O_DIRECTORY, 0)
                     .map_err(|error| system("open", path, &error))?;
                 attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
-                self.directories
-                    .push((path.to_vec(), attributes::times(entry)));
-                Ok(())
+                self.remember(path, entry)
             }
             _ => attributes::of_name(entry, parent, name, &mut self.done.dropped_xattrs),
         }
@@ -368,7 +385,6 @@ impl Target<'_> {
 
     fn finish(self) -> Result<Unpacked> {
         for (path, times) in &self.directories {
-            // It may have been replaced by a later entry.
             if let Ok(directory) = self.open_made(path) {
                 sys::set_times(&directory, times)
                     .map_err(|error| system("set the time of", path, &error))?;

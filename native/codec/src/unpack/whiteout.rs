@@ -1,7 +1,7 @@
 //! What a layer hides of those below it (image-spec layer.md, "Whiteouts").
 
 use super::Target;
-use crate::archive::{Entry, Type};
+use crate::entry::{Entry, Type};
 use crate::failure::{Result, Shown, malformed, system, too_large};
 use crate::sys;
 use std::io::ErrorKind;
