@@ -14,7 +14,7 @@ const target = process.env.CARGO_TARGET_DIR ?? join(root, "native/target");
 
 /** Commands of each face that start processes in containers: the host seals its executable before them (native/src/seal.rs). */
 const SEALED_COMMANDS = {
-  cli: ["run", "create", "exec", "start", "restart", "restore"],
+  cli: ["run", "create", "exec", "healthcheck", "start", "restart", "restore"],
   // Its `start` opens a gate, and what waits there has been sealed by `create`.
   oci: ["run", "create", "exec", "restore"],
 };
@@ -55,6 +55,8 @@ await build({
   splitting: true,
   format: "esm",
   target: "es2023",
+  // The engine has it itself, faster than what would stand for it.
+  supported: { using: true },
   minify: true,
   keepNames: false,
   chunkNames: "[name]-[hash]",

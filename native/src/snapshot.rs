@@ -171,6 +171,7 @@ pub unsafe fn make(archive: &str, out: &str) -> Result<(), String> {
             sealed_oci: keep(ctx, &archive, "sealed-oci")?,
         });
         modules::uninstall(JS_GetRuntime(ctx));
+        JS_FinishObjects(JS_GetRuntime(ctx));
         JS_RunGC(JS_GetRuntime(ctx));
         arena::close(JS_GetRuntime(ctx), root.cast::<c_void>());
         write(out)

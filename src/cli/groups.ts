@@ -5,11 +5,12 @@ import { Failure } from "../failure.ts";
 import { line } from "../term/output.ts";
 import { type PruneKind, runPrune } from "./prune.ts";
 
-export type Group = "image" | "container" | "network" | "volume";
+export type Group = "image" | "container" | "network" | "volume" | "builder";
 
 /** By group: what a command of it is called on its own. */
 const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
   image: {
+    build: "build",
     ls: "images",
     list: "images",
     rm: "rmi",
@@ -28,6 +29,7 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
     list: "ps",
     ps: "ps",
     commit: "commit",
+    cp: "cp",
     diff: "diff",
     exec: "exec",
     export: "export",
@@ -42,6 +44,7 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
   },
   network: {},
   volume: {},
+  builder: { build: "build" },
 };
 
 /** What a command of a group stands for: another command, or `prune`. Throws a Failure. Pure. */

@@ -1,22 +1,30 @@
 /**
  * argv -> a command, loaded when it is called; errors -> one line and an exit status.
  */
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, Failure, nearestOf } from "../failure.ts";
 import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
+import * as exec from "./exec.ts";
 import { report } from "./report.ts";
+import * as run from "./run.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
   readonly run: (argv: readonly string[]) => number | Promise<number>;
 }
 
-/** Name -> what it does, and how it is loaded: `import` of one command loads only that. */
-const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Command> }>> = {
-  run: { help: "Make a container from an image and run a command in it", load: () => import("./run.ts") },
-  exec: { help: "Run a command in a running container", load: () => import("./exec.ts") },
+interface Entry {
+  readonly help: string;
+  readonly load: () => Command | Promise<Command>;
+}
+
+/** Name -> what it does, and how it is loaded. All are in the snapshot; `import` takes turns of the engine's queue. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  run: { help: "Make a container from an image and run a command in it", load: () => run },
+  exec: { help: "Run a command in a running container", load: () => exec },
+  healthcheck: { help: "Check a container's health: run", load: () => import("./healthcheck.ts") },
   ps: { help: "List containers", load: () => import("./ps.ts") },
   stats: { help: "Show what containers use", load: () => import("./stats.ts") },
   logs: { help: "Show what a detached container has written", load: () => import("./logs.ts") },
@@ -24,10 +32,12 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
   kill: { help: "Send a signal to containers", load: () => import("./kill.ts") },
   rm: { help: "Remove containers", load: () => import("./rm.ts") },
   wait: { help: "Wait for containers to end, and print their exit codes", load: () => import("./wait.ts") },
+  cp: { help: "Copy files between a container and the host", load: () => import("./cp.ts") },
   commit: { help: "Make an image of what a container has changed", load: () => import("./commit.ts") },
   diff: { help: "Show what a container has changed", load: () => import("./diff.ts") },
   export: { help: "Write all files of a container to an archive", load: () => import("./export.ts") },
   inspect: { help: "Show all about containers and images, as JSON", load: () => import("./inspect.ts") },
+  build: { help: "Make an image by a Dockerfile", load: () => import("./build.ts") },
   pull: { help: "Download images from a registry", load: () => import("./pull.ts") },
   push: { help: "Upload an image to a registry", load: () => import("./push.ts") },
   login: { help: "Tell a registry who you are", load: () => import("./login.ts") },
@@ -44,8 +54,8 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
 };
 
 /** `image ls`, `container rm`, ...: commands by the names that docker has for them as well. */
-function groups(): Record<string, { readonly help: string; readonly load: () => Promise<Command> }> {
-  const entry = (group: "image" | "container" | "network" | "volume", help: string) => ({
+function groups(): Record<string, Entry> {
+  const entry = (group: "image" | "container" | "network" | "volume" | "builder", help: string) => ({
     help,
     load: async () => {
       const { runGroup } = await import("./groups.ts");
@@ -61,6 +71,7 @@ function groups(): Record<string, { readonly help: string; readonly load: () => 
     container: entry("container", "Commands for containers: ls, rm, prune, ..."),
     network: entry("network", "Commands for networks: prune"),
     volume: entry("volume", "Commands for volumes: prune"),
+    builder: entry("builder", "Commands for builds: build, prune"),
   };
 }
 
@@ -105,7 +116,7 @@ export async function main(): Promise<void> {
 async function runCommand(name: string, argv: readonly string[], debug: boolean): Promise<number> {
   try {
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (command === undefined) throw await unknownCommand(name);
+    if (command === undefined) throw unknownCommand(name);
     const { run } = await command.load();
     return await run(argv);
   } catch (error) {
@@ -113,9 +124,8 @@ async function runCommand(name: string, argv: readonly string[], debug: boolean)
   }
 }
 
-async function unknownCommand(name: string): Promise<Failure> {
+function unknownCommand(name: string): Failure {
   const what = name.startsWith("-") ? "flag" : "command";
-  const { nearestOf } = await import("../term/flags.ts");
   const nearest = nearestOf(name, Object.keys(COMMANDS));
   return new Failure(`unknown ${what} '${name}'`, {
     hint: nearest === undefined ? "'mycontainer help' lists the commands" : `did you mean 'mycontainer ${nearest}'?`,

@@ -1,9 +1,8 @@
 /**
  * `mycontainer rmi`.
  */
-
-import { imageUsers } from "../container/image-use.ts";
 import { stateRoot } from "../container/paths.ts";
+import { settledUsers } from "../container/prune.ts";
 import { Failure } from "../failure.ts";
 import { familiarName } from "../image/reference.ts";
 import { type Removal, removeImage } from "../image/remove.ts";
@@ -25,7 +24,7 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const root = stateRoot();
   reconcileStore(root.images);
-  const users = () => imageUsers(root);
+  const users = () => settledUsers(root);
   let failed = false;
   for (const image of rest) {
     try {

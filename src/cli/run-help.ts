@@ -39,6 +39,18 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
     "sig-proxy": ["", "Pass signals on to it (the default)"],
     "oom-score-adj": ["SCORE", "How readily it is killed when memory runs out, -1000 to 1000"],
   },
+  Health: {
+    "health-cmd": [
+      "COMMAND",
+      "Command for its shell that tells whether it is healthy, in place of the image's; none is none",
+    ],
+    "health-interval": ["TIME", "Time between checks, as in 1m30s (the default is 30s)"],
+    "health-timeout": ["TIME", "How long a check may take (the default is 30s)"],
+    "health-retries": ["NUMBER", "Failures in a row that make it unhealthy (the default is 3)"],
+    "health-start-period": ["TIME", "Time after the start in which failures do not count"],
+    "health-start-interval": ["TIME", "Time between checks in that period (the default is 5s)"],
+    "no-healthcheck": ["", "Do not check, though the image asks for it"],
+  },
   Limits: {
     memory: ["SIZE", "Memory limit, as in 512m; 0 is no limit (the default is 512m)"],
     "memory-swap": ["SIZE", "Limit of memory and swap together; -1 is no limit of swap"],
@@ -67,6 +79,8 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
   Network: {
     network: ["bridge|none|host|container:NAME", "Network"],
     publish: ["[[ADDRESS:]HOST:]PORT[/udp]", "Make a port reachable on the host"],
+    "publish-all": ["", "Make all ports that it listens on reachable, on free ports of the host"],
+    expose: ["PORT[/udp]", "Say that it listens on a port, as its image does"],
     ip: ["ADDRESS", "Address in the network"],
     "mac-address": ["ADDRESS", "Link address, as in 02:42:ac:10:00:02"],
     "add-host": ["NAME:ADDRESS", "Add a line to /etc/hosts"],

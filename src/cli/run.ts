@@ -52,7 +52,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   if (!options.rootfs) await provideImage(root.images, options.image, flags);
   const emit = emitter(flags.quiet === true || options.detach);
-  const filter = await filterOf(seccomp, capabilitiesOf(options));
+  const filter = filterOf(seccomp, capabilitiesOf(options));
   const request = { root, options, defaults, seccomp, filter, emit, startMs };
   if (!options.detach) return runForeground(request);
   line(runDetached(request));
@@ -62,10 +62,17 @@ export async function run(argv: readonly string[]): Promise<number> {
 /** Has the image in the store, if need be from its registry. That costs nothing where it is there already. */
 async function provideImage(images: string, image: string, flags: RunFlags): Promise<void> {
   const policy = flags.pull ?? "missing";
-  const isHere = await prepareStore(images, image);
+  const isHere = (await prepareStore(images, image)) && (await isForPlatform(images, image, flags));
   if (policy === "never" || (policy === "missing" && isHere)) return;
   const { pullToRun } = await import("./pull-to-run.ts");
   await pullToRun(images, image, { policy, platform: flags.platform, isQuiet: flags.quiet === true });
+}
+
+/** Whether the image that is here is one for the platform that is asked for. */
+async function isForPlatform(images: string, image: string, { platform, pull }: RunFlags): Promise<boolean> {
+  if (platform === undefined) return true;
+  const { checkPlatform } = await import("./pull-to-run.ts");
+  return checkPlatform(images, image, platform, pull === "never");
 }
 
 /** Prints events as they come; with `quiet` only warnings. */

@@ -12,6 +12,7 @@ import type { ImageConfig } from "../spec/image.ts";
 import type { Contents } from "./contents.ts";
 import type { StateRoot } from "./paths.ts";
 import { whilePaused } from "./standstill.ts";
+import type { ContainerState } from "./state.ts";
 
 export interface CommitRequest {
   /** In full; none makes an image without a name. */
@@ -52,7 +53,7 @@ const OWN_VARIABLES: readonly string[] = ["HOSTNAME", "HOME", "TERM"];
 /** How the container was run, as the configuration of an image that is run like it. Pure. */
 export function configOfContainer(
   base: ImageConfig,
-  { command, labels }: { readonly command: readonly string[]; readonly labels: Readonly<Record<string, string>> },
+  { command, labels, healthcheck }: Pick<ContainerState, "command" | "labels" | "healthcheck">,
   process: { readonly env: readonly string[]; readonly cwd: string },
 ): ImageConfig {
   const entrypoint = base.Entrypoint ?? [];
@@ -64,6 +65,7 @@ export function configOfContainer(
     Cmd: begins ? command.slice(entrypoint.length) : [...command],
     Env: mergeEnv(base.Env ?? [], env),
     ...(Object.keys(labels).length === 0 ? {} : { Labels: labels }),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
     ...(process.cwd === (base.WorkingDir || "/") ? {} : { WorkingDir: process.cwd }),
   };
 }

@@ -9,6 +9,7 @@ import { readText } from "../linux/hostpath.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 import { currentState } from "./control.ts";
+import { waitForLock } from "./destroy.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { mountOfEnded, mountOfRunning } from "./root-mount.ts";
 import { type ContainerState, findContainer, lockDirectory } from "./state.ts";
@@ -34,16 +35,29 @@ function ownersOf(spec: Spec): Contents["owners"] {
   return map === undefined ? undefined : { first: map.hostID, count: map.size };
 }
 
+/** The state of a container; of one that does not run with its lock, for which whoever has it just now is waited for. */
+function holdState(root: StateRoot, name: string, stack: DisposableStack): ContainerState {
+  for (;;) {
+    const { id, status } = currentState(root, findContainer(root, name));
+    const { directory } = containerPaths(root, id);
+    const lock = status === "exited" ? lockDirectory(directory) : undefined;
+    if (lock !== undefined) stack.use(lock);
+    else if (status === "exited") {
+      waitForLock(directory);
+      continue;
+    }
+    // It may have been removed, or started, before it was locked.
+    const state = currentState(root, id);
+    if (state.status === status) return state;
+    lock?.close();
+  }
+}
+
 /** The container that a user names. One that has ended is held, so that nobody removes it meanwhile. */
 export function openContents(root: StateRoot, name: string): Contents {
-  const state = currentState(root, findContainer(root, name));
-  const paths = containerPaths(root, state.id);
   using stack = new DisposableStack();
-  if (state.status === "exited") {
-    const lock = lockDirectory(paths.directory);
-    if (lock === undefined) throw new Failure(`container '${name}' is being changed by somebody else`);
-    stack.use(lock);
-  }
+  const state = holdState(root, name, stack);
+  const paths = containerPaths(root, state.id);
   const spec = parseConfig(readText(paths.config));
   const image = listRecords(root.images).find(({ digest }) => digest === state.imageDigest);
   const isDirectory = state.imageDigest === "";
@@ -67,7 +81,9 @@ export function openContents(root: StateRoot, name: string): Contents {
 /** A detached mount of its root, as it is seen in it. */
 export function mountContents(root: StateRoot, contents: Contents): Handle {
   const { state, spec, image, owners } = contents;
-  if (state.status === "running" && state.init !== undefined) return mountOfRunning(state.init);
+  if (state.status === "running" && state.init !== undefined) {
+    return mountOfRunning(state.init, { recursive: false });
+  }
   if (image === undefined) return mountOfEnded({ kind: "directory", path: spec.root?.path ?? "" }, undefined);
   const paths = containerPaths(root, state.id);
   const range: HostRange | undefined = owners === undefined ? undefined : { hostID: owners.first, size: owners.count };

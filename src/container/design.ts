@@ -19,6 +19,7 @@ import { planContainer } from "../plan/container.ts";
 import type { Plan, RootSource } from "../plan/plan.ts";
 import type { Spec } from "../spec/config.ts";
 import { composeSpec } from "./compose.ts";
+import { publishOf } from "./exposed.ts";
 import { allDevices, lookUpDevice, lookUpNamespaces } from "./lookup.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import type { ContainerPaths, StateRoot } from "./paths.ts";
@@ -100,7 +101,7 @@ export function design(ground: Ground): Design {
       cgroup,
       namespaces.some(({ type }) => type === "cgroup"),
     ),
-    network: planNetwork(networkOptions(options, id), { networks: [] }),
+    network: planNetwork(networkOptions(ground), { networks: [] }),
     init: options.init,
     seccomp,
   });
@@ -146,12 +147,12 @@ export function isRemovedAtEnd(options: RunOptions): boolean {
   return options.remove ?? !options.detach;
 }
 
-function networkOptions(options: RunOptions, id: string): Parameters<typeof planNetwork>[0] {
+function networkOptions({ options, image, id }: Ground): Parameters<typeof planNetwork>[0] {
   const { network } = options;
   return {
     container: id,
     network: network.kind === "container" ? `container:${network.container}` : network.kind,
-    publish: options.publish,
+    publish: publishOf(options, image.config),
     ...(options.ip === undefined ? {} : { ip: options.ip }),
     ...(options.mac === undefined ? {} : { mac: options.mac }),
   };
@@ -174,4 +175,7 @@ export function volumesOf(
 }
 
 /** What is given, before an id and an image have been found. */
-export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp">;
+export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp"> & {
+  /** What the root is made of, if that is no image that has a name. */
+  readonly image?: ResolvedImage;
+};

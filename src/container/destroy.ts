@@ -25,6 +25,7 @@ import {
   releaseNamesOf,
   writeState,
 } from "./state.ts";
+import { removeOwnVolumes } from "./volumes.ts";
 
 /** How long a killed process is waited for: far more than a kernel needs. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -70,20 +71,27 @@ export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | 
   removeTree(directory);
 }
 
+/** As `removeFiles`, of a container that nobody will see again: with its volumes that have no name. */
+export function removeAll(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
+  // First what would not be found again.
+  removeOwnVolumes(root, state.id);
+  removeFiles(root, state);
+}
+
 /** Finishes a container whose supervisor is gone; the caller has its lock. */
 function recover(root: StateRoot, id: string): void {
   const state = readState(root, id);
   if (state === undefined) {
     // Its maker died before it had noted what it was about to do: there is the directory, and perhaps a name.
     releaseNamesOf(root, id);
-    removeFiles(root, { id, name: id });
+    removeAll(root, { id, name: id });
     return;
   }
   if (state.status === "exited") return;
   releaseResources(root, state, "now");
   const wasStarted = state.status === "running";
   if (state.removeAtEnd || !wasStarted) {
-    removeFiles(root, state);
+    removeAll(root, state);
     return;
   }
   const { init: _, ...rest } = state;
@@ -127,14 +135,17 @@ export function waitForLock(directory: string): void {
 }
 
 /**
- * Finishes whatever died half way, of all containers. It runs after each start, so it looks no further where a lock is held:
- * whoever holds it lives, or is finished by the next command.
+ * Finishes whatever died half way, of all containers. It looks no further where a lock is held: whoever holds it lives, or is
+ * finished by the next command. Returns how many locks are held.
  */
-export function reconcileAll(root: StateRoot): void {
+export function reconcileAll(root: StateRoot): number {
+  let supervised = 0;
   for (const id of listIds(root)) {
     using held = lockDirectory(containerPaths(root, id).directory);
     if (held !== undefined) recover(root, id);
+    else supervised++;
   }
   // Leases of containers whose directories somebody has removed by hand.
   detachGone(root.networks, (id) => exists(containerPaths(root, id).directory));
+  return supervised;
 }

@@ -87,6 +87,9 @@ export function loggedStreams(): LoggedStreams {
   };
 }
 
+/** What else is done in the loop, until the container ends. */
+type Checks = (loop: EventLoop) => Disposable | undefined;
+
 const CHUNK_BYTES = 32 * 1024;
 
 /** Logs what comes from the sources until the container's first process ends, and what it has left behind then. */
@@ -94,10 +97,11 @@ export function superviseLogging(
   child: Child,
   sources: LoggedStreams["sources"],
   logPath: string,
-  options: { signals: readonly number[]; timeoutMs?: number },
+  { checks, ...options }: { signals: readonly number[]; timeoutMs?: number; checks: Checks },
 ): Ending {
   using log = new LogWriter(logPath);
   using loop = new EventLoop();
+  using _checks = checks(loop);
   const buffer = new Uint8Array(CHUNK_BYTES);
   const readFrom = (stream: StreamName, from: Handle): boolean => {
     const count = attempt("read", from.fd, buffer, CHUNK_BYTES);

@@ -37,8 +37,9 @@ export interface ContainerPaths {
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
   readonly exit: string;
-  /** The digest of its image, from before there is a state: image-use.ts. */
-  readonly image: string;
+  /** What its health checks have found; only where there are any. */
+  readonly health: string;
+  readonly healthLock: string;
   /** There while somebody makes its processes stand still: standstill.ts. */
   readonly paused: string;
   readonly upper: string;
@@ -58,7 +59,8 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     state: `${directory}/state.json`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,
-    image: `${directory}/image`,
+    health: `${directory}/health.json`,
+    healthLock: `${directory}/health.lock`,
     paused: `${directory}/paused`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,

@@ -2,7 +2,7 @@
  * From options to a container that is ready to be made: looked up, composed, planned, and noted on disk.
  */
 import { Failure } from "../failure.ts";
-import type { ResolvedImage } from "../image/resolve.ts";
+import { baseNameIn, type ResolvedImage } from "../image/resolve.ts";
 import type { HostRange } from "../isolation/idmap.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -23,17 +23,18 @@ import {
 import { writeAll } from "../linux/io.ts";
 import { geteuid, getpid } from "../linux/process.ts";
 import { parseSignal } from "../linux/signal.ts";
-import type { Reservation } from "../network/ports.ts";
+import type { Reservation, ReservedPort } from "../network/ports.ts";
 import { reservePorts } from "../network/ports.ts";
 import type { IdMaps, Plan } from "../plan/plan.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
 import type { Design, PrepareRequest } from "./design.ts";
 import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
-import { reconcile, removeFiles } from "./destroy.ts";
+import { reconcile, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { exposedPorts } from "./exposed.ts";
+import { healthPlanOf, mergeHealthcheck } from "./health.ts";
 import { newId } from "./id.ts";
-import { holdImage } from "./image-use.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import { openRoot } from "./open-root.ts";
 import type { Defaults, RunOptions } from "./options.ts";
@@ -52,6 +53,8 @@ export interface Prepared {
   /** Held as long as the container is supervised. */
   readonly lock: Handle;
   readonly rootMount: Handle;
+  /** What something is mounted on in it. */
+  readonly mountPoints: readonly string[];
   readonly ports: Reservation;
   readonly interactive: boolean;
   readonly ownNetworkFiles: boolean;
@@ -62,17 +65,19 @@ const ID_TRIES = 16;
 const OTHERS_WRITE = 0o022;
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
-export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
+export function prepare({ root, options, defaults, seccomp, ...given }: PrepareRequest, emit: Emit): Prepared {
   checkOwner(root);
-  const found = imageOf(root, options);
-  const { id, lock } = claimNewId(root, found.baseName);
+  // The directory comes first, and then the look at the image: whoever removes images takes them out of sight, and then looks for
+  // directories (image/aside.ts). An id needs one look more, for the container's own.
+  const baseName = given.image?.baseName ?? baseNameIn(options.image) ?? imageOf(root, options).baseName;
+  const { id, lock } = claimNewId(root, baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
-  stack.defer(() => removeFiles(root, { id, name }));
+  stack.defer(() => removeAll(root, { id, name }));
+  const image = given.image ?? imageOf(root, options);
   takeName(root, name, id);
   emit({ kind: "creating", id });
-  const image = holdImage(root, options, id, found);
   const paths = containerPaths(root, id);
   const removeAtEnd = isRemovedAtEnd(options);
   const idMap = options.userns ? chooseIdRange() : undefined;
@@ -90,7 +95,7 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
   const { network } = designed.plan;
   const ports = reservePorts(network.kind === "bridge" ? network.ports : []);
   for (const handle of ports.handles) stack.use(handle);
-  const state = initialState(options, defaults, image, designed, { id, name, removeAtEnd });
+  const state = initialState(options, defaults, image, designed, ports.ports, { id, name, removeAtEnd });
   writeNewFile(paths.config, stringifyExact(designed.spec));
   writeState(root, state, { durable: !removeAtEnd });
   if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
@@ -103,6 +108,7 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
     imageName: image.baseName,
     lock,
     rootMount,
+    mountPoints: (designed.spec.mounts ?? []).map(({ destination }) => destination),
     ports,
     interactive: designed.interactive,
     ownNetworkFiles: designed.ownNetworkFiles,
@@ -148,12 +154,16 @@ function initialState(
   defaults: Defaults,
   image: ResolvedImage,
   designed: Design,
+  ports: readonly ReservedPort[],
   identity: { readonly id: string; readonly name: string; readonly removeAtEnd: boolean },
 ): ContainerState {
   const supervisor = nameProcess(getpid());
   if (supervisor === undefined) throw new Error("this process is not in /proc");
   const stopSignal = options.stopSignal ?? image.config.StopSignal ?? "SIGTERM";
   if (parseSignal(stopSignal) === undefined) throw new Failure(`unknown stop signal '${stopSignal}'`);
+  const exposed = exposedPorts(options, image.config);
+  const healthcheck = mergeHealthcheck(options.healthcheck, image.config.Healthcheck);
+  healthPlanOf(healthcheck); // says what is wrong with it
   return {
     version: 1,
     ...identity,
@@ -171,6 +181,9 @@ function initialState(
     seccomp: designed.plan.process.seccomp.kind,
     stopSignal,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? defaults.stopTimeoutSeconds,
+    ...(ports.length === 0 ? {} : { ports }),
+    ...(exposed.length === 0 ? {} : { exposed }),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
   };
 }
 

@@ -4,13 +4,16 @@
 import { Failure } from "../failure.ts";
 import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
 import { type ImageRecord, listRecords } from "../image/store.ts";
+import { monotonicMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
-import { listDirectory, readText, removeTree } from "../linux/hostpath.ts";
+import type { Handle } from "../linux/fd.ts";
+import { exists, listDirectory, readText, removeTree } from "../linux/hostpath.ts";
+import { takeChanges, watchDirectory } from "../linux/inotify.ts";
+import { waitReadable } from "../linux/poll.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 import { removeContainer } from "./control.ts";
-import { imageUsers } from "./image-use.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import type { ContainerState } from "./state.ts";
+import { type ContainerState, listIds, lockDirectory, readState } from "./state.ts";
 import { allStates, volumesInUse } from "./usage.ts";
 
 /** What is pruned of what could be. */
@@ -33,6 +36,47 @@ export function isMeant(
   );
 }
 
+export const usersOf = (states: readonly ContainerState[]): ImageUser[] =>
+  states.map(({ id, imageDigest }) => ({ container: id, digest: imageDigest }));
+
+/** How long a container that is being made is waited for: its volumes may have to be filled. */
+const MAKING_TIMEOUT_MS = 30_000;
+/** The kernel tells of a closed file before it gives its lock back. */
+const LOOK_AGAIN_MS = 50;
+
+/** What a container is made of, once that is known: undefined if it came to nothing. */
+function settledState(root: StateRoot, id: string): ContainerState | undefined {
+  const { directory } = containerPaths(root, id);
+  const deadlineMs = monotonicMs() + MAKING_TIMEOUT_MS;
+  let changes: Handle | undefined;
+  try {
+    for (;;) {
+      const state = readState(root, id);
+      if (state !== undefined || !exists(directory)) return state;
+      // Whoever was about to make it has died.
+      using free = lockDirectory(directory);
+      if (free !== undefined) return undefined;
+      if (monotonicMs() > deadlineMs) {
+        throw new Failure(`container '${id}' has been in the making for long, of an image that is not known yet`, {
+          hint: "try it again",
+        });
+      }
+      if (changes !== undefined) waitReadable(changes.fd, LOOK_AGAIN_MS);
+      if (changes !== undefined) takeChanges(changes.fd);
+      changes ??= watchDirectory(directory);
+    }
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    return undefined;
+  } finally {
+    changes?.close();
+  }
+}
+
+/** Who uses images, with those that are just being made. */
+export const settledUsers = (root: StateRoot): ImageUser[] =>
+  usersOf(listIds(root).flatMap((id) => settledState(root, id) ?? []));
+
 /** The images that are to go: without a name, or with `all` every one that no container uses. Pure. */
 export function imagesToPrune(
   records: readonly ImageRecord[],
@@ -49,10 +93,10 @@ export function imagesToPrune(
 
 /** Removes images that nothing uses. One that a container has begun to use meanwhile stays. */
 export function* pruneImages(root: StateRoot, all: boolean, filter: PruneFilter): Generator<Removal> {
-  const candidates = imagesToPrune(listRecords(root.images), imageUsers(root), all, filter);
+  const candidates = imagesToPrune(listRecords(root.images), usersOf(allStates(root)), all, filter);
   for (const { name, id } of candidates) {
     try {
-      yield* removeImage(root.images, name ?? id, { force: false, users: () => imageUsers(root) });
+      yield* removeImage(root.images, name ?? id, { force: false, users: () => settledUsers(root) });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }

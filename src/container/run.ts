@@ -1,6 +1,7 @@
 /**
  * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { oomKills } from "../cgroup/stats.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
@@ -13,9 +14,15 @@ import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
-import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
+import { ownLine } from "../network/files.ts";
+import { type Attendance, attend, leave, lookIfNeeded } from "./attendance.ts";
+import { reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { healthPlanOf } from "./health.ts";
+import { beginHealth } from "./health-file.ts";
+import { watchHealth } from "./health-watch.ts";
 import { type Launched, launch } from "./launch.ts";
+import { beginLog } from "./log.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
@@ -24,20 +31,21 @@ import type { InheritedSignals } from "./program.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
-import { removeOwnVolumes } from "./volumes.ts";
 
 /** 128 and SIGKILL: what the kernel does where memory runs out, and what a shell says of a child that it was done to. */
 const KILLED = 137;
 
 /** A container whose program runs, and what its supervisor holds of it. */
-interface Running extends Launched {
+export interface Running extends Launched {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   readonly startedAtMs: number;
+  readonly attendance: Attendance;
 }
 
-interface StartOptions {
+export interface StartOptions {
   readonly root: StateRoot;
+  readonly attendance: Attendance;
   readonly prepared: Prepared;
   readonly filter: Filter | undefined;
   readonly emit: Emit;
@@ -48,8 +56,8 @@ interface StartOptions {
 }
 
 /** Makes the container and lets its program go; undoes everything if that does not come to its end. */
-function start(options: StartOptions): Running {
-  const { root, prepared, emit } = options;
+export function start(options: StartOptions): Running {
+  const { root, prepared, emit, attendance } = options;
   let state = prepared.state;
   const durable = !state.removeAtEnd;
   try {
@@ -71,22 +79,24 @@ function start(options: StartOptions): Running {
         tellMade(prepared, attached, emit);
       },
     });
+    if (healthPlanOf(state.healthcheck) !== undefined) beginHealth(root, state.id, monotonicMs());
     state = { ...state, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
-    return { ...launched, prepared, state, startedAtMs: monotonicMs() };
+    return { ...launched, prepared, state, startedAtMs: monotonicMs(), attendance };
   } catch (error) {
     discard(root, prepared, state);
+    leave(attendance);
     throw error;
   }
 }
 
 /** The container's own name in its /etc/hosts: its address is known only now. */
 function nameOwnAddress(prepared: Prepared, address: string): void {
-  const { hostname } = prepared.plan;
+  const { hostname, domainname = "" } = prepared.plan;
   if (hostname === undefined || !prepared.ownNetworkFiles) return;
   using file = openHost(prepared.paths.hosts, O_WRONLY | O_APPEND);
-  writeAll(file.fd, `${address}\t${hostname}\n`, prepared.paths.hosts);
+  writeAll(file.fd, ownLine({ address, hostname, domainname }), prepared.paths.hosts);
 }
 
 function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit): void {
@@ -106,25 +116,25 @@ function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit
 /** Undoes a container that did not come to run. */
 function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
   releaseResources(root, state, "now");
-  removeFiles(root, state);
+  removeAll(root, state);
   for (const port of prepared.ports.handles) port.close();
   prepared.lock.close();
 }
 
 /**
- * Finishes what others have left half done, now that there is time for it. Whatever is wrong with them is told, and is no
- * reason for this container to end.
+ * Finishes what others have left half done, if there may be such, now that there is time for it. Whatever is wrong with them is
+ * told, and is no reason for this container to end.
  */
-function reconcileOthers(root: StateRoot, emit: Emit): void {
+function reconcileOthers(root: StateRoot, { attendance }: Running, emit: Emit): void {
   try {
-    reconcileAll(root);
+    lookIfNeeded(attendance, () => reconcileAll(root));
   } catch (error) {
     emit({ kind: "warning", text: error instanceof Error ? error.message : String(error) });
   }
 }
 
 /** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
-function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
+export function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
   const { state, prepared } = running;
   const code = exitCodeOf(ending);
   const outOfMemory = code === KILLED && oomKills(state.cgroupPath) > 0;
@@ -136,14 +146,14 @@ function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): 
   for (const port of prepared.ports.handles) port.close();
   tellWaiting(root, state, exit.code);
   if (state.removeAtEnd) {
-    removeFiles(root, state);
-    removeOwnVolumes(root, state.id);
+    removeAll(root, state);
     if (prepared.plan.root.kind !== "directory") emit({ kind: "rootfs-removed" });
   } else {
     const { init: _init, ...rest } = state;
     writeState(root, { ...rest, hasNetwork: false, status: "exited", exit }, { durable: true });
   }
   emit({ kind: "stopped", uptimeMs: monotonicMs() - running.startedAtMs, outOfMemory });
+  leave(running.attendance);
   prepared.lock.close();
   return exit.code;
 }
@@ -172,25 +182,38 @@ export interface RunRequest {
   readonly startMs: number;
 }
 
+/** Begins the health checks that the container is to have. */
+function checksOf({ root, filter }: RunRequest, { prepared, state }: Running, signals: InheritedSignals) {
+  const { namespaces: own, process } = prepared.plan;
+  const { init, cgroupPath } = state;
+  const namespaces = [...own.create, ...own.join.map(({ type }) => type)];
+  const target = { init, cgroup: ownChoice(cgroupPath), namespaces, process, filter, signals };
+  return (loop: EventLoop) => watchHealth(loop, { root, state, target });
+}
+
 /** Runs a container in the foreground. Returns its exit code. */
 export function runForeground(request: RunRequest): number {
   const { root, options, emit } = request;
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
+  const attendance = attend(root);
   const prepared = prepare(request, emit);
   using loop = new EventLoop();
   using streams = plainStreams();
-  const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
+  const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
   const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
+  const checks = checksOf(request, running, inherited);
   let ending: Ending;
   if (running.terminal === undefined) {
     streams.started(loop);
-    reconcileOthers(root, emit);
+    reconcileOthers(root, running, emit);
+    using _checks = checks(loop);
     ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
     streams.finish();
   } else {
     using session = connectTerminal(loop, running.terminal, prepared.interactive);
-    reconcileOthers(root, emit);
+    reconcileOthers(root, running, emit);
+    using _checks = checks(loop);
     ending = supervise({
       child: running.child,
       loop,
@@ -214,10 +237,12 @@ export function runDetached(request: RunRequest): string {
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   return inMonitor(
     () => {
+      const attendance = attend(root);
       const prepared = prepare(request, emit);
+      beginLog(prepared.paths.log);
       const streams = loggedStreams();
       const ownHandles = streams.sources.map(({ from }) => from);
-      const running = start({ ...request, prepared, signals: inherited, streams: streams.fds, ownHandles });
+      const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles });
       streams.started();
       return { running, streams, id: prepared.state.id };
     },
@@ -225,9 +250,10 @@ export function runDetached(request: RunRequest): string {
       using _streams = streams;
       const { terminal, child, state } = running;
       const sources = terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
-      reconcileOthers(root, emit);
+      reconcileOthers(root, running, emit);
       const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
         signals,
+        checks: checksOf(request, running, inherited),
         ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),
       });
       finish(root, running, ending, () => {});

@@ -22,6 +22,8 @@ import {
 } from "../linux/hostpath.ts";
 import { startTimeOf } from "../linux/process.ts";
 import { statusOfFd } from "../linux/status.ts";
+import type { ReservedPort } from "../network/ports.ts";
+import type { Healthcheck } from "../spec/image.ts";
 import { containerPaths, RESERVED_NAMES, type StateRoot } from "./paths.ts";
 
 /** A process, named for good: pids are used again, pairs of pid and start time are not. */
@@ -66,6 +68,12 @@ export interface ContainerState {
   readonly seccomp: "none" | "default" | "profile";
   readonly stopSignal: string;
   readonly stopTimeoutSeconds: number;
+  /** Those that are published. */
+  readonly ports?: readonly ReservedPort[];
+  /** What its image and `--expose` say that it listens on: `80/tcp`. */
+  readonly exposed?: readonly string[];
+  /** Only where there is one. */
+  readonly healthcheck?: Healthcheck;
 }
 
 const ID_FORM = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;

@@ -3,6 +3,7 @@
  * and bandwidth of Intel's resource director, network devices of the host's, a HOME that has to be looked up. All of it is planned before anything is made; the
  * code is loaded where one is asked for.
  */
+import { homeInRoot } from "../isolation/users.ts";
 import type { Process, Spec } from "../spec/config.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 
@@ -16,7 +17,7 @@ export async function uncommonOf(spec: Spec, id: string): Promise<Uncommon | und
   const ofLinux = [linux.personality, linux.timeOffsets, linux.memoryPolicy, linux.intelRdt, linux.netDevices];
   const ownTime = linux.namespaces?.some(({ type, path }) => type === "time" && !path) === true;
   const asked = ofLinux.some((field) => field !== undefined) || ownTime;
-  const home = await homeOf(process);
+  const home = homeOf(process);
   if (!asked && (process === undefined || !asksForProcess(process))) return onlyHome(home);
   const { planUncommon } = await import("./plan-uncommon.ts");
   return { ...planUncommon(spec, id), home };
@@ -25,17 +26,16 @@ export async function uncommonOf(spec: Spec, id: string): Promise<Uncommon | und
 /** As `uncommonOf`, of a program that exec adds: what belongs to the container alone is left out. */
 export async function uncommonOfExec(process: Process, spec: Spec): Promise<Uncommon | undefined> {
   const { personality, memoryPolicy } = spec.linux ?? {};
-  const home = await homeOf(process);
+  const home = homeOf(process);
   if (!asksForProcess(process) && personality === undefined && memoryPolicy === undefined) return onlyHome(home);
   const { planUncommonProgram } = await import("./plan-uncommon.ts");
   return { home, applyToProgram: planUncommonProgram(process, spec, true), applyFromHost: () => undefined };
 }
 
 /** Looks up the home directory of the program's user, if the environment does not have HOME: as runc and crun do. */
-async function homeOf(process: Process | undefined): Promise<(() => string) | undefined> {
-  const has = process?.env?.some((entry) => entry.startsWith("HOME=") && entry !== "HOME=");
-  if (process === undefined || has === true) return undefined;
-  const { homeInRoot } = await import("../isolation/users.ts");
+function homeOf(process: Process | undefined): (() => string) | undefined {
+  const last = process?.env?.findLast((entry) => entry.startsWith("HOME=")) ?? "HOME=";
+  if (process === undefined || last !== "HOME=") return undefined;
   return () => homeInRoot(process.user.uid);
 }
 

@@ -66,8 +66,10 @@ export function placeLayers(
       continue;
     }
     const lower = records.map((layer) => `${layers}/${layer.directory}`).reverse();
-    const made = archive.ready ?? makeLayer(staging, archive, lower);
-    if (archive.ready?.marks !== undefined) completeLayer(made.path, lower, archive.ready.marks);
+    // It may have become a layer on top of others.
+    const ready = archive.ready !== undefined && exists(archive.ready.path) ? archive.ready : undefined;
+    const made = ready ?? makeLayer(staging, archive, lower);
+    if (ready?.marks !== undefined) completeLayer(made.path, lower, ready.marks);
     // What lies there without a record was left by a command that was killed.
     if (exists(path)) rename(path, staging.newPath());
     rename(made.path, path);

@@ -6,6 +6,7 @@ import { Failure } from "../failure.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { isObject } from "../spec/json.ts";
 import { parseStrict } from "../spec/strict-json.ts";
+import { healthcheckIn } from "./healthcheck.ts";
 import { isConfigType, isIndexType, isLayerType, isManifestType } from "./media.ts";
 import { isDigest } from "./reference.ts";
 
@@ -165,7 +166,7 @@ function imageConfigOf(value: unknown, about: string): ImageConfig {
     const text = optionalText(value[name], name, about);
     if (text !== "") config[name] = text;
   }
-  for (const name of ["Env", "Entrypoint", "Cmd"] as const) {
+  for (const name of ["Env", "Entrypoint", "Cmd", "OnBuild", "Shell"] as const) {
     const list = value[name];
     if (list === undefined || list === null) continue;
     config[name] = listOf(list, name, about, (item) => textOf(item, name, about));
@@ -178,6 +179,9 @@ function imageConfigOf(value: unknown, about: string): ImageConfig {
   }
   const labels = textsByName(value["Labels"], "labels", about);
   if (Object.keys(labels).length > 0) config.Labels = labels;
+  const { Healthcheck } = value;
+  const health = isObject(Healthcheck) ? healthcheckIn(Healthcheck, (reason) => refuse(about, reason)) : undefined;
+  if (health !== undefined) config.Healthcheck = health;
   return config;
 }
 

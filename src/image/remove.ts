@@ -3,16 +3,20 @@
  */
 import { Failure } from "../failure.ts";
 import { isErrno, KernelError } from "../linux/error.ts";
-import { removeFile, rename, syncDirectory } from "../linux/hostpath.ts";
+import { syncDirectory } from "../linux/hostpath.ts";
+import { dropAside, putBack, setAside } from "./aside.ts";
 import { writeRecords } from "./commit.ts";
 import { settle } from "./garbage.ts";
 import { nameOf } from "./import.ts";
 import { familiarName } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { openStaging, type Staging } from "./staging.ts";
-import { type ImageRecord, listRecords, lockStore, recordFile, storeFailure, storePaths } from "./store.ts";
+import { type ImageRecord, listRecords, lockStore, storeFailure, storePaths } from "./store.ts";
 
 const ENOSPC = 28;
+
+/** Writes records, each replacing the one of its name. */
+type Writer = (records: readonly ImageRecord[]) => void;
 
 /** A container that is made of an image. */
 export interface ImageUser {
@@ -56,16 +60,12 @@ export function planRemoval(
   const user = users.find(({ digest }) => image.some((record) => record.digest === digest));
   if (user === undefined) return { records, keep: undefined, tells: [...untagged, { kind: "deleted", id: chosen.id }] };
   if (!force || untagged.length === 0) {
-    throw inUse(text, user);
+    throw new Failure(`image '${text}' is used by container '${user.container}'`, {
+      hint: `remove the container first: mycontainer rm -f ${user.container}`,
+    });
   }
   const keep = { ...chosen, name: null };
   return { records, keep, tells: [...untagged, { kind: "kept", id: chosen.id }] };
-}
-
-function inUse(text: string, { container }: ImageUser): Failure {
-  return new Failure(`image '${text}' is used by container '${container}'`, {
-    hint: `remove the container first: mycontainer rm -f ${container}`,
-  });
 }
 
 function isIdOf(text: string, { id }: ImageRecord): boolean {
@@ -83,9 +83,34 @@ function openIfRoom(images: string): Staging | undefined {
 }
 
 /**
+ * Changes the records under the lock; a place in `staging/` stands for what is not finished.
+ * @param kind a removal is done on a full disk as well, where there is no such place: it makes room
+ */
+function change<T>(images: string, kind: "addition" | "removal", action: (write: Writer) => T): T {
+  try {
+    using staging = kind === "removal" ? openIfRoom(images) : openStaging(images);
+    using _writers = lockStore(images);
+    const { references } = storePaths(images);
+    try {
+      const result = action((records) => {
+        if (staging === undefined) throw new KernelError("write", ENOSPC, references);
+        writeRecords(images, staging, records);
+      });
+      settle(images, kind === "removal" ? "go on" : "fail");
+      return result;
+    } catch (error) {
+      putBack(images);
+      throw error;
+    }
+  } catch (error) {
+    throw storeFailure(images, error);
+  }
+}
+
+/**
  * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it. It works on a full disk
  * as well: to remove images is what helps there.
- * @param users tells all containers, whatever they are made of
+ * @param options.users tells all containers, whatever they are made of; it waits for those that are just being made
  */
 export function removeImage(
   images: string,
@@ -93,52 +118,29 @@ export function removeImage(
   options: { readonly force: boolean; readonly users: () => readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  try {
-    using place = openIfRoom(images);
-    using _writers = lockStore(images);
+  return change(images, "removal", (write) => {
     const chosen = findRecord(images, text);
     if (chosen === undefined) throw missingImage(text);
-    const { records, keep, tells } = planRemoval(text, chosen, listRecords(images), options.users(), options.force);
-    const { references } = storePaths(images);
-    if (keep !== undefined) {
-      if (place === undefined) throw new KernelError("write", ENOSPC, references);
-      writeRecords(images, place, [keep]);
-    }
-    const going = records.filter(({ name }) => keep === undefined || name !== null);
-    const moved = going.map((record) => ({ from: `${references}/${recordFile(record)}`, to: place?.newPath() }));
-    for (const { from, to } of moved) {
-      if (to === undefined) removeFile(from);
-      else rename(from, to);
-    }
-    // A container may have begun to be made of it meanwhile: then it saw the image, and we see the container. On a disk
-    // without room for our place there is none for a container.
-    const left = new Set(listRecords(images).map(({ digest }) => digest));
-    const user = options.users().find(({ digest }) => !left.has(digest) && going.some((one) => one.digest === digest));
-    if (user !== undefined && place !== undefined) {
-      for (const { from, to } of moved) if (to !== undefined) rename(to, from);
-      throw inUse(text, user);
-    }
-    syncDirectory(references);
-    settle(images, "go on");
+    const all = listRecords(images);
+    const plan = (): RemovalPlan => planRemoval(text, chosen, all, options.users(), options.force);
+    const { records } = plan();
+    setAside(images, records);
+    // What was found before that is a container by now, and decides whether the image can go.
+    const { keep, tells } = plan();
+    if (keep !== undefined) write([keep]);
+    dropAside(images, records);
+    syncDirectory(storePaths(images).references);
     return tells;
-  } catch (error) {
-    throw storeFailure(images, error);
-  }
+  });
 }
 
 /** Gives an image one more name. */
 export function tagImage(images: string, text: string, newName: string): void {
   const name = nameOf(newName);
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  try {
-    // It stands for what is not finished.
-    using staging = openStaging(images);
-    using _writers = lockStore(images);
+  change(images, "addition", (write) => {
     const record = findRecord(images, text);
     if (record === undefined) throw missingImage(text);
-    writeRecords(images, staging, [{ ...record, name }]);
-    settle(images);
-  } catch (error) {
-    throw storeFailure(images, error);
-  }
+    write([{ ...record, name }]);
+  });
 }

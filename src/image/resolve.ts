@@ -79,6 +79,13 @@ function referenceOf(text: string): Reference | undefined {
   }
 }
 
+/** The base name of an image, where the text alone tells it: undefined for what may be an id. Pure. */
+export function baseNameIn(text: string): string | undefined {
+  if (ID.test(text)) return undefined;
+  const reference = referenceOf(text);
+  return reference === undefined || reference.digest !== undefined ? undefined : baseNameOf(reference);
+}
+
 /** The record of a name, a name with a digest, or the beginning of an id; undefined if there is none. */
 export function findRecord(images: string, text: string): ImageRecord | undefined {
   const reference = referenceOf(text);

@@ -146,9 +146,9 @@ function maskOf(names: readonly string[] | undefined): bigint {
  * CAP_SETPCAP, but for what is not there anyway. What is to be kept and is not there stays away.
  */
 export function dropBoundingSet(keep: readonly string[]): void {
-  const kept = maskOf(keep);
+  const kept = new Set(keep.map(capabilityNumber));
   for (let number = 0; number < CAPABILITY_LIMIT; number++) {
-    if ((kept & bit(number)) !== 0n) continue;
+    if (kept.has(number)) continue;
     const result = attempt("prctl", PR.capbsetDrop, number, 0, 0, 0);
     // Past the kernel's last capability.
     if (result === -EINVAL) return;
@@ -187,12 +187,16 @@ function bounded(names: readonly string[] | undefined, own: Masks): bigint {
   return maskOf(candidates);
 }
 
+/** Ambient ones that are not inheritable, too: what is asked for contradicts itself (capabilities(7)). Pure. */
+export function notInheritable({ ambient = [], inheritable = [] }: Capabilities): string[] {
+  return ambient.filter((name) => !inheritable.includes(name));
+}
+
 function notGranted(asked: Capabilities, granted: Masks & { readonly ambient: bigint }): string[] {
   const missing = new Set<string>();
   for (const kind of ["permitted", "effective", "inheritable", "ambient"] as const) {
     for (const name of asked[kind] ?? []) {
       const number = capabilityNumber(name);
-      // An ambient capability must be inheritable as well: without that, what is asked for contradicts itself.
       if (kind === "ambient" && asked.inheritable?.includes(name) !== true) continue;
       if (number === undefined || (granted[kind] & bit(number)) === 0n) missing.add(name);
     }

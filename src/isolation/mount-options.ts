@@ -8,6 +8,9 @@ export interface MountOptions {
   /** Attributes (ATTR) to set and to clear on the mount itself. */
   readonly set: number;
   readonly clear: number;
+  /** Whether one of these is named, and whether one that is about access times, other than to take it back. */
+  readonly namesAttributes: boolean;
+  readonly namesAtime: boolean;
   /** The same, on all mounts below it as well. */
   readonly recursiveSet: number;
   readonly recursiveClear: number;
@@ -48,6 +51,9 @@ const ATTRIBUTES: Readonly<Record<string, readonly [attribute: number, set: bool
   nosymfollow: [ATTR.nosymfollow, true],
   symfollow: [ATTR.nosymfollow, false],
 };
+
+/** Those that choose an access time: the kernel takes what is only taken back for no choice. */
+const ATIME_CHOICES = ["noatime", "strictatime", "relatime", "nodiratime"];
 
 const PROPAGATION: Readonly<Record<string, number>> = {
   private: MS.private,
@@ -103,6 +109,8 @@ export function parseMountOptions(options: readonly string[], about: string): Mo
   const found: Draft = {
     set: 0,
     clear: 0,
+    namesAttributes: false,
+    namesAtime: false,
     recursiveSet: 0,
     recursiveClear: 0,
     propagation: undefined,
@@ -138,6 +146,8 @@ function take(found: Draft, option: string): void {
   const said = named(SWITCHES, option);
   if (attribute !== undefined) {
     [found.set, found.clear] = merge(found.set, found.clear, attribute);
+    found.namesAttributes = true;
+    found.namesAtime ||= ATIME_CHOICES.includes(option);
   } else if (recursive !== undefined) {
     [found.recursiveSet, found.recursiveClear] = merge(found.recursiveSet, found.recursiveClear, recursive);
   } else if (propagation !== undefined) {

@@ -51,11 +51,11 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
   }
   steps.push(...closed);
   for (const path of spec.linux?.readonlyPaths ?? []) steps.push({ do: "read-only", path });
-  for (const path of spec.linux?.maskedPaths ?? []) steps.push({ do: "mask", path });
+  for (const path of new Set(spec.linux?.maskedPaths)) steps.push({ do: "mask", path });
   return steps;
 }
 
-function normalPath(path: string): string {
+export function normalPath(path: string): string {
   return `/${path
     .split("/")
     .filter((part) => part !== "" && part !== ".")
@@ -101,7 +101,7 @@ function planMount(mount: Mount, facts: RootFacts, mountLabel: string | undefine
   const options = parseMountOptions(mount.options ?? [], target);
   const isBind = options.bind !== "none" || mount.type === "bind";
   refuseInProc(target, isBind, mount.type);
-  if (isBind) return [planBind(mount, target, options)];
+  if (isBind) return [planBind(mount, target, options, facts)];
   if (options.idmap !== "none" || mount.uidMappings !== undefined || mount.gidMappings !== undefined) {
     throw new Failure(`mount on ${target}: ids are mapped of bind mounts only`);
   }
@@ -138,7 +138,12 @@ function refuseInProc(target: string, isBind: boolean, type: string | undefined)
   }
 }
 
-function planBind(mount: Mount, target: string, options: MountOptions): BindStep {
+export function planBind(
+  mount: Mount,
+  target: string,
+  options: MountOptions,
+  { userNamespace }: Pick<RootFacts, "userNamespace">,
+): BindStep {
   if (mount.source === undefined || mount.source === "") throw new Failure(`bind mount on ${target} has no source`);
   if (options.data.length > 0) {
     throw new Failure(`bind mount on ${target}: unknown option '${options.data[0]}'`, {
@@ -150,6 +155,8 @@ function planBind(mount: Mount, target: string, options: MountOptions): BindStep
     throw new Failure(`mount on ${target}: uidMappings and gidMappings are given both or not at all`);
   }
   const own = uids.length > 0;
+  // As mount(8): without attributes the source's are kept, and with `remount` those that are not named.
+  const keeps = !options.namesAttributes || mount.options?.includes("remount") === true;
   return {
     do: "bind",
     source: mount.source,
@@ -157,6 +164,7 @@ function planBind(mount: Mount, target: string, options: MountOptions): BindStep
     recursive: options.bind === "recursive",
     set: options.set,
     clear: options.clear,
+    ...(keeps ? {} : { replaces: userNamespace ? "unlocked" : "all", namesAtime: options.namesAtime }),
     recursiveSet: options.recursiveSet,
     recursiveClear: options.recursiveClear,
     propagation: options.propagation ?? MS.private,

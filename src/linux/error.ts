@@ -32,22 +32,40 @@ const EINTR = 4;
 
 /**
  * Makes a call and returns its result; throws `KernelError` if the kernel refuses. Interrupted calls are made again.
+ * The arguments have names since a list of them would have to be made for each call.
  * @param about what the call is about, for the error: mostly a path
  */
-export function call(name: CallName, about: string, ...args: Argument[]): number {
+export function call(
+  name: CallName,
+  about: string,
+  a?: Argument,
+  b?: Argument,
+  c?: Argument,
+  d?: Argument,
+  e?: Argument,
+  f?: Argument,
+): number {
   const number = NR[name];
   for (;;) {
-    const result = syscall(number, ...args);
+    const result = syscall(number, a, b, c, d, e, f);
     if (result >= 0 || result < -4095) return result;
     if (result !== -EINTR) throw new KernelError(name, -result, about);
   }
 }
 
 /** As `call`, but gives back `-errno` for the errors that the caller expects and handles. */
-export function attempt(name: CallName, ...args: Argument[]): number {
+export function attempt(
+  name: CallName,
+  a?: Argument,
+  b?: Argument,
+  c?: Argument,
+  d?: Argument,
+  e?: Argument,
+  f?: Argument,
+): number {
   const number = NR[name];
   for (;;) {
-    const result = syscall(number, ...args);
+    const result = syscall(number, a, b, c, d, e, f);
     if (result !== -EINTR) return result;
   }
 }

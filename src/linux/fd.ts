@@ -35,17 +35,32 @@ export class Handle implements Disposable {
   }
 
   close(): void {
-    if (this.#fd >= 0) attempt("close", this.release());
+    const fd = this.#fd;
+    if (fd < 0) return;
+    this.#fd = -1;
+    attempt("close", fd);
   }
 
+  /** As `close`, without another call on the way: it is what happens most often. */
   [Symbol.dispose](): void {
-    this.close();
+    const fd = this.#fd;
+    if (fd < 0) return;
+    this.#fd = -1;
+    attempt("close", fd);
   }
 }
 
 /** Makes a call whose result is a new descriptor. */
-export function callForHandle(name: CallName, about: string, ...args: Argument[]): Handle {
-  return new Handle(call(name, about, ...args));
+export function callForHandle(
+  name: CallName,
+  about: string,
+  a?: Argument,
+  b?: Argument,
+  c?: Argument,
+  d?: Argument,
+  e?: Argument,
+): Handle {
+  return new Handle(call(name, about, a, b, c, d, e));
 }
 
 const F_GETFD = 1;

@@ -6,7 +6,8 @@ import { attempt, call } from "./error.ts";
 import { Handle } from "./fd.ts";
 
 const O_CLOEXEC = 0o2000000;
-const CHUNK_BYTES = 16 * 1024;
+/** Most files that are read are smaller: those of /proc, records. */
+const CHUNK_BYTES = 4 * 1024;
 /** More than any file that is read whole here may have. */
 export const WHOLE_FILE_LIMIT_BYTES = 16 * 1024 * 1024;
 

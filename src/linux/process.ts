@@ -238,7 +238,9 @@ export const PR = {
 } as const;
 
 export function prctl(option: number, ...args: number[]): number {
-  return call("prctl", `option ${option}`, option, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0, args[3] ?? 0);
+  const result = attempt("prctl", option, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0, args[3] ?? 0);
+  if (result < 0) throw new KernelError("prctl", -result, `option ${option}`);
+  return result;
 }
 
 export function unshare(flags: number): void {

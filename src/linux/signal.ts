@@ -87,10 +87,11 @@ const SIG_SETMASK = 2;
 
 /** A set of signals as rt_sigprocmask(2) takes it. */
 function signalSet(signals: readonly number[]): Uint8Array {
-  let bits = 0n;
-  for (const signal of signals) bits |= 1n << BigInt(signal - 1);
   const set = new Uint8Array(SIGSET_BYTES);
-  new DataView(set.buffer).setBigUint64(0, bits, true);
+  for (const signal of signals) {
+    const byte = (signal - 1) >> 3;
+    set[byte] = (set[byte] ?? 0) | (1 << ((signal - 1) & 7));
+  }
   return set;
 }
 
@@ -113,7 +114,11 @@ export function restoreMask(mask: Uint8Array): void {
 }
 
 /** All signals that can be blocked and that a terminal or a user sends: what a parent of a container forwards. */
-export function forwardableSignals(): number[] {
+export const forwardableSignals = (): readonly number[] => FORWARDABLE;
+
+const FORWARDABLE = findForwardable();
+
+function findForwardable(): number[] {
   const kept = new Set<number>([
     SIG.KILL,
     SIG.STOP,

@@ -34,6 +34,8 @@ export interface FileStatus {
   readonly sizeBytes: number;
   /** Seconds since 1970. */
   readonly modified: number;
+  /** Beside those seconds. */
+  readonly modifiedNanoseconds: number;
   /** What a device node stands for. */
   readonly device: { readonly major: number; readonly minor: number };
   /** The file system that the file lies on. */
@@ -45,10 +47,10 @@ export interface FileStatus {
 
 /** Decodes `struct statx` (include/uapi/linux/stat.h). */
 export function parseStatx(buffer: Uint8Array): FileStatus {
-  const view = new DataView(buffer.buffer, buffer.byteOffset);
-  const mode = view.getUint16(28, true);
-  const u64 = (at: number) => Number(view.getBigUint64(at, true));
-  const u32 = (at: number) => view.getUint32(at, true);
+  const words = new Uint32Array(buffer.buffer, buffer.byteOffset, STATX_BYTES / 4);
+  const u32 = (at: number) => words[at >> 2] ?? 0;
+  const u64 = (at: number) => u32(at) + u32(at + 4) * 2 ** 32;
+  const mode = u32(28) & 0xffff;
   return {
     type: TYPES[mode & TYPE_MASK] ?? "unknown",
     mode: mode & 0o7777,
@@ -57,11 +59,13 @@ export function parseStatx(buffer: Uint8Array): FileStatus {
     gid: u32(24),
     inode: u64(32),
     sizeBytes: u64(40),
-    modified: u64(112),
+    // Signed: there are files from before 1970.
+    modified: (u32(116) | 0) * 2 ** 32 + u32(112),
+    modifiedNanoseconds: u32(120),
     device: { major: u32(128), minor: u32(132) },
     on: { major: u32(136), minor: u32(140) },
     mountId: u64(144),
-    isMountRoot: (u64(8) & STATX_ATTR_MOUNT_ROOT) !== 0,
+    isMountRoot: (u32(8) & STATX_ATTR_MOUNT_ROOT) !== 0,
   };
 }
 

@@ -12,8 +12,16 @@ type Kind = "u8" | "u16" | "u32" | "i32" | "u64" | "i64" | "big64";
 
 const SIZE: Record<Kind, number> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, i64: 8, big64: 8 };
 
+const U32_MAX = 0xffffffff;
+
 type Value<K extends Kind> = K extends "big64" ? bigint : number;
 type Values<F extends Record<string, Kind>> = { [Name in keyof F]: Value<F[Name]> };
+
+interface Field {
+  readonly kind: Kind;
+  /** Bytes from the start of the struct. */
+  readonly at: number;
+}
 
 export interface Struct<F extends Record<string, Kind>> {
   readonly size: number;
@@ -32,7 +40,10 @@ function put(view: DataView, at: number, kind: Kind, value: number | bigint): vo
     case "i32":
       return view.setInt32(at, Number(value), true);
     default:
-      return view.setBigInt64(at, BigInt(value), true);
+      // Most values are small: no BigInt is made for them.
+      if (typeof value === "bigint" || value < 0 || value > U32_MAX) return view.setBigInt64(at, BigInt(value), true);
+      view.setUint32(at, value, true);
+      return view.setUint32(at + 4, 0, true);
   }
 }
 
@@ -47,7 +58,7 @@ function get(view: DataView, at: number, kind: Kind): number | bigint {
     case "i32":
       return view.getInt32(at, true);
     case "u64":
-      return Number(view.getBigUint64(at, true));
+      return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
     case "i64":
       return Number(view.getBigInt64(at, true));
     case "big64":
@@ -58,12 +69,12 @@ function get(view: DataView, at: number, kind: Kind): number | bigint {
 export function struct<const F extends Record<string, Kind>>(fields: F): Struct<F> {
   let size = 0;
   let alignment = 1;
-  const layout: [name: string, kind: Kind, at: number][] = [];
+  const placed: Record<string, Field> = {};
   for (const name in fields) {
     const kind = fields[name] as Kind;
     const width = SIZE[kind];
     size = Math.ceil(size / width) * width;
-    layout.push([name, kind, size]);
+    placed[name] = { kind, at: size };
     size += width;
     alignment = Math.max(alignment, width);
   }
@@ -72,16 +83,20 @@ export function struct<const F extends Record<string, Kind>>(fields: F): Struct<
     size,
     encode(values, into = new Uint8Array(size)) {
       const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-      for (const [name, kind, at] of layout) {
+      for (const name in values) {
         const value = values[name];
-        if (value !== undefined) put(view, at, kind, value);
+        const field = placed[name];
+        if (value !== undefined && field !== undefined) put(view, field.at, field.kind, value);
       }
       return into;
     },
     decode(bytes, at = 0) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const values: Record<string, number | bigint> = {};
-      for (const [name, kind, offset] of layout) values[name] = get(view, at + offset, kind);
+      for (const name in placed) {
+        const field = placed[name] as Field;
+        values[name] = get(view, at + field.at, field.kind);
+      }
       return values as Values<F>;
     },
   };

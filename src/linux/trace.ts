@@ -237,7 +237,8 @@ export function startTrace(traceFd: number): void {
   };
   const hostPid = raw(NR.getpid);
   const side = (): string => (raw(NR.getpid) === hostPid ? "host" : "container");
-  setSyscall((number, ...args) => {
+  setSyscall((number, ...all) => {
+    const args = all.slice(0, all.findLastIndex((arg) => arg !== undefined) + 1);
     if (number === NR.clock_gettime) return raw(number, ...args);
     // These two are told before: there is no after.
     if (number === NR.execve || number === NR.execveat || number === NR.exit_group)

@@ -34,6 +34,7 @@ import {
 import { finish } from "./delete.ts";
 import type { Globals } from "./globals.ts";
 import { joinedNamespaces } from "./joined.ts";
+import { programName } from "./name.ts";
 import { planRecorded } from "./plan.ts";
 import { configOf, lockRecord, recordOf, statusOfContainer } from "./record.ts";
 
@@ -53,7 +54,7 @@ export const DESCRIPTORS_FILE = "descriptors.json";
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("checkpoint", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("checkpoint", FLAGS, argv, { program: programName() });
   const id = oneId("checkpoint", rest);
   using lock = lockRecord(globals.root, id);
   const record = recordOf(globals.root, id);

@@ -5,15 +5,18 @@
 import { CgroupInUse, refuseCgroupInUse } from "../cgroup/apply.ts";
 import type { ContainerHooks } from "../container/hooks.ts";
 import { type LaunchOptions, launch, openDirectoryRoot } from "../container/launch.ts";
+import { openGate as openStartGate } from "../container/start-gate.ts";
 import { nameProcess } from "../container/state.ts";
 import { uncommonOf } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
+import { resetCpuAffinity } from "../isolation/cpu-affinity.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
 import { writeNewFile } from "../linux/hostpath.ts";
 import { type Child, geteuid } from "../linux/process.ts";
 import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
+import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bundle, readBundle } from "./bundle.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
@@ -21,11 +24,14 @@ import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hooksOf, stateOf, stateText } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
+import { programName } from "./name.ts";
 import { passedDescriptors } from "./passed-descriptors.ts";
 import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
+
+const STDOUT = 1;
 
 export interface MakeOptions {
   readonly id: string;
@@ -67,13 +73,13 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   const passed = passedDescriptors(options.preserveFds);
   const plan = withVariables(planBundle(bundle, id, globals, options, systemd), passed.variables);
   checkTerminal(plan, options);
-  const filter = await filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
+  const filter = filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
   const uncommon = await uncommonOf(bundle.spec, id);
   const hooked = await hooksOf(plan, bundle, id, globals);
   const listener = await listenerOf(plan.process.seccomp, (pid) =>
     stateOf(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
   );
-  const openGate = options.waits ? (await import("../container/start-gate.ts")).openGate : undefined;
+  const openGate = options.waits ? openStartGate : undefined;
   using lock = await claim(globals, id);
   const record: Ground["record"] = { ...firstRecord(bundle, plan, id) };
   // Before systemd has made the unit, one of that name is somebody else's, and not to be stopped.
@@ -145,6 +151,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   // Who stays takes signals from a descriptor. Others end by them, and what they have begun is undone by the next command.
   const mask = options.attached ? blockExactly(signals) : currentMask();
   using gate = ground.openGate?.(paths.gate);
+  resetCpuAffinity();
   const complete = (child: Child) => {
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, child.pidfd);
     record.complete = true;
@@ -155,13 +162,14 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
     plan,
     root: openDirectoryRoot(bundle.rootfs),
     emit: (event) => {
-      if (event.kind === "warning") tellLog(globals, "warning", event.text);
+      if (event.kind === "warning" || event.kind === "debug") tellLog(globals, event.kind, event.text);
     },
     filter: ground.filter,
     signals: { mask, ignored: ignoredSignals() },
     ownHandles: [ground.lock],
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     preservedFds: ground.preservedFds,
+    tellsSteps: globals.debug,
     gate,
     diesWithSupervisor: options.attached,
     hooks: ground.hooks,
@@ -179,7 +187,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
       if (options.consoleSocket !== undefined && master !== undefined) {
         sendTerminal(options.consoleSocket, master);
         master.close();
-      }
+      } else if (master !== undefined && !isTerminal(STDOUT)) keepNewlines(master.fd);
       if (gate === undefined) complete(child);
     },
     ready: complete,
@@ -212,6 +220,6 @@ export async function claim(globals: Globals, id: string): Promise<Handle> {
     if (freed !== undefined) return freed;
   }
   throw new Failure("container with given ID already exists", {
-    hint: `'mycontainer-runtime delete ${id}' removes one that has stopped`,
+    hint: `'${programName()} delete ${id}' removes one that has stopped`,
   });
 }

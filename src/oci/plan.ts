@@ -4,7 +4,7 @@
 import { detectLayout } from "../cgroup/layout.ts";
 import { resolveCgroupsPath } from "../cgroup/path.ts";
 import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
-import { runsInUserNamespace } from "../isolation/idmap.ts";
+import { hostIdOf, runsInUserNamespace } from "../isolation/idmap.ts";
 import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
 import type { CgroupView } from "../isolation/plan-cgroup-mount.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
@@ -99,9 +99,7 @@ export function cgroupOwnerOf(spec: Spec): number | undefined {
   const access = mount?.options?.findLast((option) => option === "ro" || option === "rw");
   if (!isPrivate || mount === undefined || access === "ro") return undefined;
   if (!namespaces.some(({ type }) => type === "user")) return spec.process?.user.uid;
-  const uid = spec.process?.user.uid ?? 0;
-  const range = uidMappings.find(({ containerID, size }) => uid >= containerID && uid < containerID + size);
-  return range === undefined ? undefined : range.hostID + uid - range.containerID;
+  return hostIdOf(spec.process?.user.uid ?? 0, uidMappings);
 }
 
 /** Without cgroups there is nothing to be shown but what is there. */

@@ -50,6 +50,7 @@ import type { Globals } from "./globals.ts";
 import { hooksOf } from "./hooked.ts";
 import { joinedNamespaces } from "./joined.ts";
 import { checkTerminal, claim, firstRecord } from "./make.ts";
+import { programName } from "./name.ts";
 import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, lockRecord, pathsOf, readRecord, writeRecord } from "./record.ts";
@@ -75,7 +76,7 @@ const STDOUT = 1;
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("restore", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("restore", FLAGS, argv, { program: programName() });
   const id = checkId(oneId("restore", rest));
   const bundle = readBundle(flags.bundle);
   const paths = criuPaths(flags);

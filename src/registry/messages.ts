@@ -35,6 +35,8 @@ export interface AgentRequest {
   readonly builtIn: boolean;
   /** How many descriptors of files of authorities come with it; those of a client's certificate and key follow. */
   readonly authorities: number;
+  /** How many of them, the last ones, are this host's own: what is in them is also trusted as its certificate itself. */
+  readonly pinned: number;
   readonly client: boolean;
   readonly proxy: string | undefined;
 }

@@ -99,6 +99,7 @@ class Fetch implements Disposable {
       verify: trust.verify,
       builtIn: files.builtIn,
       authorities: files.authorities.length,
+      pinned: files.pinned,
       client: files.client.length > 0,
       proxy,
     };
@@ -182,13 +183,15 @@ const givenUp = (): TransportError => new TransportError("protocol", "the exchan
 /** The files of a trust, as the program takes them. */
 interface TrustedFiles {
   readonly authorities: readonly Handle[];
+  /** How many of them, the last ones, are the host's own. */
+  readonly pinned: number;
   /** A certificate and its key, or nothing. */
   readonly client: readonly Handle[];
   /** Whether the list that is built in stands in for the host's. */
   readonly builtIn: boolean;
 }
 
-const NO_FILES: TrustedFiles = { authorities: [], client: [], builtIn: false };
+const NO_FILES: TrustedFiles = { authorities: [], pinned: 0, client: [], builtIn: false };
 
 function openTrusted(path: string, stack: DisposableStack): Handle {
   try {
@@ -206,6 +209,7 @@ function trustedFiles({ verify, authorities, client }: Trust, stack: DisposableS
   const given = authorities.map((path) => openTrusted(path, stack));
   return {
     authorities: [...(system === undefined ? [] : [stack.use(system)]), ...given],
+    pinned: given.length,
     client: own,
     builtIn: system === undefined,
   };

@@ -1,146 +1,88 @@
-/** Commands of images at the same time: no error that is not about what the others do, and a store that is sound. */
+/** An image is removed at the very moment at which a container is made of it. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Engine, e2e, type Outcome } from "./harness.ts";
-import { contentsOf, type ImageStore, storeTest } from "./image-store.ts";
-import { openRegistry, type ScriptedRegistry } from "./scripted-registry.ts";
-import { tar } from "./tar.ts";
+import { removeAll } from "./containers.ts";
+import { type Engine, e2e, MYCONTAINER, type Outcome } from "./harness.ts";
 
-const AT_ONCE = 32;
-const ROUNDS = 4;
-const IMPORTS = 40;
-const PATIENCE = { timeoutMs: 120_000 };
+const ROUNDS = 40;
 
-async function withRegistry(body: (registry: ScriptedRegistry) => Promise<void>): Promise<void> {
-  const registry = await openRegistry();
-  try {
-    await body(registry);
-  } finally {
-    await registry.close();
-  }
+async function imageOf(engine: Engine, archive: string): Promise<void> {
+  const { status, stderr } = await engine.call(["import", archive, "mine"]);
+  assert.equal(status, 0, stderr);
 }
 
-const layer = (name: string) => tar({ name, data: randomBytes(200_000) });
-const places = (images: string) => ["staging", "partial"].flatMap((place) => readdirSync(join(images, place)));
-
-/** The store as all have left it. */
-async function isSound(store: Pick<ImageStore, "call" | "images">): Promise<void> {
-  const { status, stdout, stderr } = await store.call(["system", "check"]);
-  assert.equal(status, 0, stdout + stderr);
-  assert.deepEqual(places(store.images), []);
+/** The first of two commands starts so many milliseconds before the other, or after it, if negative. */
+async function atOnce(engine: Engine, first: string[], second: string[], turn: number): Promise<Outcome[]> {
+  const earlier = engine.start(turn % 2 === 0 ? first : second);
+  // Some work in between, of a length that differs: so all moments of the one meet all moments of the other.
+  execFileSync("sh", ["-c", `i=0; while [ $i -lt ${(turn % 20) * 300} ]; do i=$((i + 1)); done`]);
+  const later = engine.start(turn % 2 === 0 ? second : first);
+  const outcomes = await Promise.all([earlier.ended, later.ended]);
+  return turn % 2 === 0 ? outcomes : outcomes.reverse();
 }
 
-storeTest(`${AT_ONCE} pulls of one image at once get each layer once, and all end well`, async (store) => {
-  await withRegistry(async (registry) => {
-    const { layers } = registry.image("app:1", ["one", "two", "three"].map(layer));
-    const pull = () => store.call(["pull", `${registry.host}/app:1`], PATIENCE);
-    for (const { status, stderr } of await Promise.all(Array.from({ length: AT_ONCE }, pull)))
-      assert.equal(status, 0, stderr);
-    assert.deepEqual(
-      layers.map((digest) => registry.times(digest)),
-      [1, 1, 1],
-    );
-    await isSound(store);
-  });
-});
-
-storeTest("pulls of images that share layers at once get each layer once", async (store) => {
-  await withRegistry(async (registry) => {
-    const shared = ["one", "two", "three", "four"].map(layer);
-    const images = [0, 1, 2, 3].map((index) =>
-      // The same layers in another order are unpacked upon others.
-      registry.image(`app:${index}`, [...shared.slice(index), ...shared.slice(0, index), layer(`own${index}`)]),
-    );
-    const tags = Array.from({ length: AT_ONCE }, (_, index) => index % images.length);
-    const pulls = tags.map((tag) => store.call(["pull", `${registry.host}/app:${tag}`], PATIENCE));
-    for (const { status, stderr } of await Promise.all(pulls)) assert.equal(status, 0, stderr);
-    for (const digest of new Set(images.flatMap(({ layers }) => layers))) assert.equal(registry.times(digest), 1);
-    await isSound(store);
-    for (const tag of [0, 1, 2, 3]) await store.call(["rmi", `${registry.host}/app:${tag}`]);
-    assert.deepEqual(contentsOf(store.images), []);
-  });
-});
-
-/** What a command may say that others come in the way of. */
-const EXPECTED: Record<string, RegExp> = {
-  pull: /^$/,
-  import: /^$/,
-  images: /^$/,
-  check: /^$/,
-  prune: /^$/,
-  run: /^mycontainer: no image '.*' here|^$/,
-  rmi: /^mycontainer: no image '.*' here|is used by container|^$/,
-  tag: /^mycontainer: no image '.*' here|^$/,
-  save: /^mycontainer: no image '.*' here|^$/,
-};
-
-e2e(
-  "pulled, run, tagged, saved, removed and pruned at once, images are there or not, and never in part",
-  async (engine: Engine) => {
-    const images = join(engine.root, "images");
-    const busybox = await engine.call(["save", "-o", join(engine.directory, "busybox.tar"), "busybox"]);
-    assert.equal(busybox.status, 0, busybox.stderr);
-    await withRegistry(async (registry) => {
-      const base = await engine.call(["tag", "busybox", "base"]);
-      assert.equal(base.status, 0, base.stderr);
-      registry.image("app:1", ["one", "two"].map(layer), { config: { Cmd: ["/true"] } });
-      const name = `${registry.host}/app:1`;
-      const commands: Record<string, string[]> = {
-        pull: ["pull", name],
-        import: ["load", "-i", join(engine.directory, "busybox.tar")],
-        images: ["images", "-a"],
-        check: ["system", "check"],
-        prune: ["image", "prune", "-af"],
-        run: ["run", "--rm", "-q", "--network", "none", "--pull", "missing", "busybox", "true"],
-        rmi: ["rmi", name],
-        tag: ["tag", name, "other:1"],
-        save: ["save", "-o", "/dev/null", name],
-      };
-      for (let round = 0; round < ROUNDS; round++) {
-        const work = Object.entries(commands).flatMap(([kind, args]) =>
-          [1, 2].map(async (): Promise<[string, Outcome]> => [kind, await engine.call(args, PATIENCE)]),
-        );
-        for (const [kind, { status, stdout, stderr }] of await Promise.all(work)) {
-          const said = status === 0 ? "" : stderr || stdout;
-          assert.match(said, EXPECTED[kind] ?? /^$/, kind);
+for (const [what, remove] of [
+  ["rmi", ["rmi", "mine"]],
+  ["image prune", ["image", "prune", "-af"]],
+] as const) {
+  e2e(
+    `a container starts with all of its image or is told that there is none, whenever ${what} runs`,
+    async (engine, t) => {
+      const directory = execFileSync("mktemp", ["-d", join(engine.directory, "race-XXXXXX")], {
+        encoding: "utf8",
+      }).trim();
+      const archive = join(directory, "image.tar");
+      const files =
+        "mkdir -p root/bin root/many; cp $(command -v busybox) root/bin; for n in $(seq 100); do echo $n >root/many/$n; done";
+      execFileSync(
+        "sh",
+        ["-ec", `${files}; for a in sh cat sleep; do ln -s busybox root/bin/$a; done; tar -cf image.tar -C root .`],
+        {
+          cwd: directory,
+        },
+      );
+      const images = () => engine.call(["images", "--format", "json"]);
+      const counts = { ran: 0, gone: 0 };
+      for (let turn = 0; turn < ROUNDS; turn++) {
+        if (!(await images()).stdout.includes(`"mine"`)) await imageOf(engine, archive);
+        const command = ["run", "-d", "--pull", "never", "--network", "none", "mine", "sleep", "1000"];
+        const [ran, removed] = await atOnce(engine, command, [...remove], turn);
+        assert.ok(ran !== undefined && removed !== undefined);
+        const isHere = (await images()).stdout.includes(`"mine"`);
+        if (ran.status === 0) {
+          const id = ran.stdout.trim();
+          const read = await engine.call(["exec", id, "sh", "-c", "cat /many/*"]);
+          assert.equal(read.stdout.split("\n").length, 101, `files have gone: ${read.stderr}`);
+          assert.ok(isHere, `the image of a container has gone: ${removed.stdout}${removed.stderr}`);
+          if (what === "rmi") assert.match(removed.stderr, /is used by container/);
+          await removeAll(engine, id);
+          counts.ran++;
+        } else {
+          assert.match(ran.stderr, /no image 'mine' here/);
+          assert.equal(removed.status, 0, removed.stderr);
+          assert.ok(!isHere, "the image is here, and was said not to be");
+          counts.gone++;
         }
-        await isSound({ ...engine, images });
       }
-      for (const image of [name, "other:1", "base"]) await engine.call(["rmi", "-f", image]);
-      assert.equal((await engine.call(["run", "--rm", "-q", "--network", "none", "busybox", "true"])).status, 0);
-    });
-  },
-);
+      t.diagnostic(`${counts.ran} ran, ${counts.gone} found no image`);
+      assert.ok(counts.ran > 0 && counts.gone > 0, "one of the two always came first");
+      await engine.call(["rmi", "mine"]);
+      const { stdout } = await engine.call(["system", "check"]);
+      assert.match(stdout, /all is well/);
+    },
+  );
+}
 
-e2e("a container that is being made keeps its image, whoever prunes meanwhile", async (engine: Engine) => {
-  const program = readFileSync(execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim());
-  const archive = join(engine.directory, "img.tar");
-  writeFileSync(archive, tar({ name: "bin/true", mode: 0o755, data: program }));
-  let isOver = false;
-  const importing = async (): Promise<void> => {
-    for (let times = 0; times < IMPORTS; times++) {
-      const { status, stderr } = await engine.call(["import", archive, "img"]);
-      assert.equal(status, 0, stderr);
-    }
-    isOver = true;
-  };
-  const pruning = async (): Promise<void> => {
-    while (!isOver) assert.equal((await engine.call(["image", "prune", "-af"])).status, 0);
-  };
-  let started = 0;
-  const running = async (): Promise<void> => {
-    const args = ["run", "--rm", "-q", "--network", "none", "--pull", "never", "img", "/bin/true"];
-    while (!isOver) {
-      const { status, stderr } = await engine.call(args);
-      if (status === 0) started++;
-      else assert.match(stderr, /^mycontainer: no image 'img' here/);
-    }
-  };
-  await Promise.all([importing(), pruning(), running(), running()]);
-  assert.ok(started > 0, "no container was started");
-  await engine.call(["rmi", "-f", "img"]);
-  assert.equal((await engine.call(["run", "--rm", "-q", "--network", "none", "busybox", "true"])).status, 0);
+e2e("an image that is being removed as the command is killed is put back", async (engine) => {
+  const archive = join(engine.directory, "put-back.tar");
+  execFileSync("tar", ["-cf", archive, "-C", "/etc", "passwd"]);
+  await imageOf(engine, archive);
+  // What a kill leaves at its worst moment: the record is aside, and the place in staging/ is there.
+  const script =
+    'cd "$MYCONTAINER_ROOT/images" && mv references/*mine* references/+$(cd references && echo *mine*) && mkdir staging/left';
+  execFileSync("sh", ["-ec", script], { env: { ...process.env, ...engine.env } });
+  const listed = await engine.call(["images", "--format", "json"]);
+  assert.match(listed.stdout, /"mine"/, `${MYCONTAINER} has lost an image`);
+  assert.equal((await engine.call(["rmi", "mine"])).status, 0);
 });

@@ -5,7 +5,9 @@
 import { arch, utf8 } from "../../linux/door.ts";
 import type { Seccomp } from "../../spec/config.ts";
 import { filterKey } from "./filter-key.ts";
+import { defaultFilter, filterFromProfile } from "./from-profile.ts";
 import { DEFAULT_FLAGS, type Filter } from "./install.ts";
+import { PREBUILT } from "./prebuilt.ts";
 
 export type SeccompChoice =
   | { readonly kind: "none" }
@@ -17,20 +19,19 @@ export type SeccompChoice =
  * @param capabilities of its bounding set, by name
  * @throws Failure if the profile is malformed
  */
-export async function filterOf(choice: SeccompChoice, capabilities: readonly string[]): Promise<Filter | undefined> {
+export function filterOf(choice: SeccompChoice, capabilities: readonly string[]): Filter | undefined {
   switch (choice.kind) {
     case "none":
       return undefined;
     case "default":
-      return (await prebuiltFilter(capabilities)) ?? (await import("./from-profile.ts")).defaultFilter(capabilities);
+      return prebuiltFilter(capabilities) ?? defaultFilter(capabilities);
     case "profile":
-      return (await import("./from-profile.ts")).filterFromProfile(choice.profile);
+      return filterFromProfile(choice.profile);
   }
 }
 
-/** The default filter for these capabilities, if the build has made it. All of them are some 30 kB: loaded only when asked for. */
-async function prebuiltFilter(capabilities: readonly string[]): Promise<Filter | undefined> {
-  const { PREBUILT } = await import("./prebuilt.ts");
+/** The default filter for these capabilities, if the build has made it. */
+function prebuiltFilter(capabilities: readonly string[]): Filter | undefined {
   const program = PREBUILT[filterKey(capabilities, arch)];
   return program === undefined ? undefined : { program: utf8(program), flags: DEFAULT_FLAGS };
 }
