@@ -17,6 +17,7 @@ import { isTerminal } from "../linux/tty.ts";
 import { parseFlags } from "../term/flags.ts";
 import { isHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { readDefaults } from "./defaults.ts";
 import { readFlagFile } from "./flag-file.ts";
 import { COLOURED, PLAIN, progressLines } from "./progress.ts";
@@ -35,7 +36,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     return printRunHelp();
   }
   const { flags, rest } = parseFlags("run", RUN_FLAGS, argv, PARSING);
-  const options = runOptionsOf(flags, rest, { cwd: workingDirectory(), environ, readFile: readFlagFile });
+  const words = flags.rootfs === true ? rest : await expanded(rest);
+  const options = runOptionsOf(flags, words, { cwd: workingDirectory(), environ, readFile: readFlagFile });
   const defaults = await readDefaults();
   const seccomp = await chooseSeccomp(options);
   const root = stateRoot();
@@ -57,6 +59,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!options.detach) return runForeground(request);
   line(runDetached(request));
   return 0;
+}
+
+/** With the name that the first word, a short name, stands for. */
+async function expanded([image, ...command]: readonly string[]): Promise<readonly string[]> {
+  return image === undefined ? [] : [(await readAliases())(image), ...command];
 }
 
 /** Has the image in the store, if need be from its registry. That costs nothing where it is there already. */

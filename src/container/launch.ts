@@ -221,7 +221,7 @@ function complete(
   }
   const terminal = awaitReport(socketFd, "rooted", listening)?.fds[0];
   options.rooted(attached, terminal, child);
-  send(socketFd, { say: "go" });
+  sendGo(socketFd);
   if (options.gate !== undefined) {
     awaitReport(socketFd, "ready", listening);
     options.ready?.(child);
@@ -243,6 +243,15 @@ function tellSetup({ plan: { namespaces, cgroup, network, idMaps }, emit }: Laun
   if (idMaps !== undefined) debug(`ids mapped: ${idMaps.uids.length} ranges of users, ${idMaps.gids.length} of groups`);
   for (const { directory } of cgroup?.directories ?? []) debug(`cgroup ${directory}`);
   debug(`network: ${network.kind}`);
+}
+
+/** The process may have ended by now, having found that its program cannot run: what it said of that is waited for next. */
+function sendGo(socketFd: number): void {
+  try {
+    send(socketFd, { say: "go" });
+  } catch (error) {
+    if (!isErrno(error, "EPIPE")) throw error;
+  }
 }
 
 function sendPlace(plan: Plan, pid: number, socketFd: number): void {

@@ -7,7 +7,7 @@ import { type ImageRecord, listRecords } from "../image/store.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
-import { exists, listDirectory, readText, removeTree } from "../linux/hostpath.ts";
+import { exists, readText } from "../linux/hostpath.ts";
 import { takeChanges, watchDirectory } from "../linux/inotify.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { parseConfig } from "../spec/parse-config.ts";
@@ -15,6 +15,7 @@ import { removeContainer } from "./control.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, listIds, lockDirectory, readState } from "./state.ts";
 import { allStates, volumesInUse } from "./usage.ts";
+import { listVolumes, readVolumeRecord, removeVolume, volumeMadeMs } from "./volumes.ts";
 
 /** What is pruned of what could be. */
 export interface PruneFilter {
@@ -128,15 +129,18 @@ export function mountSourcesOf(root: StateRoot, states: readonly ContainerState[
 }
 
 /** Removes volumes that no container mounts: those without a name, or with `all` all of them. Yields their names. */
-export function* pruneVolumes(root: StateRoot, all: boolean): Generator<string> {
+export function* pruneVolumes(root: StateRoot, all: boolean, filter: PruneFilter): Generator<string> {
   const states = allStates(root);
   const used = volumesInUse(root, mountSourcesOf(root, states));
   const ids = new Set(states.map(({ id }) => id));
-  for (const { name } of listDirectory(root.volumes)) {
+  for (const name of listVolumes(root)) {
+    const record = readVolumeRecord(root, name);
     const owner = name.slice(0, Math.max(0, name.indexOf(".")));
-    const isOwn = /^[a-z0-9-]+-[0-9a-f]{6}\.[0-9]+$/.test(name);
+    const isOwn = /^[a-z0-9-]+-[0-9a-f]{6}\.[0-9]+$/.test(name) || record?.isNamed === false;
     if (used.has(name) || ids.has(owner) || !(all || isOwn)) continue;
-    removeTree(`${root.volumes}/${name}`);
+    const createdMs = record?.createdMs ?? volumeMadeMs(root, name);
+    if (!isMeant(filter, createdMs, record?.labels ?? {})) continue;
+    removeVolume(root, name);
     yield name;
   }
 }

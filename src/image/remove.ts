@@ -2,6 +2,7 @@
  * `rmi` and `tag`: names come and go; an image goes with its last name.
  */
 import { Failure } from "../failure.ts";
+import { isErrno, KernelError } from "../linux/error.ts";
 import { syncDirectory } from "../linux/hostpath.ts";
 import { dropAside, putBack, setAside } from "./aside.ts";
 import { writeRecords } from "./commit.ts";
@@ -11,6 +12,8 @@ import { familiarName } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { openStaging, type Staging } from "./staging.ts";
 import { type ImageRecord, listRecords, lockStore, storeFailure, storePaths } from "./store.ts";
+
+const ENOSPC = 28;
 
 /** A container that is made of an image. */
 export interface ImageUser {
@@ -66,26 +69,33 @@ function isIdOf(text: string, { id }: ImageRecord): boolean {
   return id.startsWith(text.startsWith("sha256:") ? text : `sha256:${text}`);
 }
 
-/** Changes the records under the lock; a place in `staging/` stands for what is not finished. */
-function change<T>(images: string, action: (staging: Staging) => T): T {
+/** A place for what is not finished; undefined on a disk without room for it. */
+function openIfRoom(images: string): Staging | undefined {
   try {
-    using staging = openStaging(images);
-    using _writers = lockStore(images);
-    try {
-      const result = action(staging);
-      settle(images);
-      return result;
-    } catch (error) {
-      putBack(images);
-      throw error;
-    }
+    return openStaging(images);
   } catch (error) {
-    throw storeFailure(images, error);
+    if (isErrno(error, "ENOSPC", "EDQUOT")) return undefined;
+    throw error;
+  }
+}
+
+/** Changes the records under the lock; a place in `staging/` stands for what is not finished. */
+function change<T>(images: string, staging: Staging | undefined, onFull: "fail" | "go on", action: () => T): T {
+  using _staging = staging;
+  using _writers = lockStore(images);
+  try {
+    const result = action();
+    settle(images, onFull);
+    return result;
+  } catch (error) {
+    putBack(images);
+    throw error;
   }
 }
 
 /**
- * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it.
+ * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it. It works on a full disk
+ * as well: to remove images is what helps there.
  * @param options.users tells all containers, whatever they are made of; it waits for those that are just being made
  */
 export function removeImage(
@@ -94,29 +104,43 @@ export function removeImage(
   options: { readonly force: boolean; readonly users: () => readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  return change(images, (staging) => {
-    const chosen = findRecord(images, text);
-    if (chosen === undefined) throw missingImage(text);
-    const all = listRecords(images);
-    const plan = (): RemovalPlan => planRemoval(text, chosen, all, options.users(), options.force);
-    const { records } = plan();
-    setAside(images, records);
-    // What was found before that is a container by now, and decides whether the image can go.
-    const { keep, tells } = plan();
-    if (keep !== undefined) writeRecords(images, staging, [keep]);
-    dropAside(images, records);
-    syncDirectory(storePaths(images).references);
-    return tells;
-  });
+  try {
+    const staging = openIfRoom(images);
+    return change(images, staging, "go on", () => {
+      const chosen = findRecord(images, text);
+      if (chosen === undefined) throw missingImage(text);
+      const all = listRecords(images);
+      const plan = (): RemovalPlan => planRemoval(text, chosen, all, options.users(), options.force);
+      const { records } = plan();
+      setAside(images, records);
+      // What was found before that is a container by now, and decides whether the image can go.
+      const { keep, tells } = plan();
+      const { references } = storePaths(images);
+      if (keep !== undefined) {
+        if (staging === undefined) throw new KernelError("write", ENOSPC, references);
+        writeRecords(images, staging, [keep]);
+      }
+      dropAside(images, records);
+      syncDirectory(references);
+      return tells;
+    });
+  } catch (error) {
+    throw storeFailure(images, error);
+  }
 }
 
 /** Gives an image one more name. */
 export function tagImage(images: string, text: string, newName: string): void {
   const name = nameOf(newName);
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  change(images, (staging) => {
-    const record = findRecord(images, text);
-    if (record === undefined) throw missingImage(text);
-    writeRecords(images, staging, [{ ...record, name }]);
-  });
+  try {
+    const staging = openStaging(images);
+    change(images, staging, "fail", () => {
+      const record = findRecord(images, text);
+      if (record === undefined) throw missingImage(text);
+      writeRecords(images, staging, [{ ...record, name }]);
+    });
+  } catch (error) {
+    throw storeFailure(images, error);
+  }
 }
