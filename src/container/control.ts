@@ -10,7 +10,7 @@ import { readAllText } from "../linux/io.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { parseSignal, SIG } from "../linux/signal.ts";
-import { reconcile, releaseResources, removeFiles, waitForLock } from "./destroy.ts";
+import { reconcile, releaseResources, removeFiles, signalAlive, waitForLock } from "./destroy.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isRunning, lockDirectory, readState } from "./state.ts";
 import { removeOwnVolumes } from "./volumes.ts";
@@ -62,9 +62,9 @@ export function stopContainer(root: StateRoot, id: string, options: StopOptions 
   const timeoutSeconds = options.timeoutSeconds ?? state.stopTimeoutSeconds;
   using init = openInit(state);
   if (init !== undefined) {
-    sendSignal(init.fd, signal);
+    signalAlive(init.fd, signal, state.cgroupPath);
     const timeoutMs = timeoutSeconds < 0 ? Number.MAX_SAFE_INTEGER : timeoutSeconds * 1000;
-    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) sendSignal(init.fd, SIG.KILL);
+    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) signalAlive(init.fd, SIG.KILL, state.cgroupPath);
   }
   waitForLock(containerPaths(root, id).directory);
 }
@@ -86,7 +86,7 @@ export function removeContainer(root: StateRoot, id: string, options: { force: b
       });
     }
     using init = openInit(state);
-    if (init !== undefined) sendSignal(init.fd, SIG.KILL);
+    if (init !== undefined) signalAlive(init.fd, SIG.KILL, state.cgroupPath);
     waitForLock(directory);
   }
   using held = lockDirectory(directory);

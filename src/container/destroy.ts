@@ -32,6 +32,12 @@ const KILL_TIMEOUT_MS = 10_000;
 /** 128 and SIGKILL: the kernel kills a container with its supervisor. */
 const KILLED_WITH_SUPERVISOR = 137;
 
+/** Sends a signal, and lets what stands still take it: what is frozen on cgroups of version 1 does not even take a SIGKILL. */
+export function signalAlive(pidfd: number, signal: number, cgroupPath: string): void {
+  sendSignal(pidfd, signal);
+  if (isFrozen(cgroupPath)) thaw(cgroupPath);
+}
+
 /** Ends the container's first process, and with it all others, if it still runs. */
 export function killContainer(state: ContainerState): void {
   const { init } = state;
@@ -39,9 +45,7 @@ export function killContainer(state: ContainerState): void {
   using pidfd = openPidfd(init.pid);
   // Between the two looks the pid may have become somebody else's: the descriptor names one process for good.
   if (pidfd === undefined || !isRunning(init)) return;
-  sendSignal(pidfd.fd, SIG.KILL);
-  // What is frozen on cgroups of version 1 does not even take a SIGKILL.
-  if (isFrozen(state.cgroupPath)) thaw(state.cgroupPath);
+  signalAlive(pidfd.fd, SIG.KILL, state.cgroupPath);
   waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
 }
 
