@@ -72,7 +72,7 @@ export function stopContainer(root: StateRoot, id: string, options: StopOptions 
   if (init !== undefined) {
     send(state, init.fd, signal);
     const timeoutMs = timeoutSeconds < 0 ? Number.MAX_SAFE_INTEGER : timeoutSeconds * 1000;
-    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) sendSignal(init.fd, SIG.KILL);
+    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) send(state, init.fd, SIG.KILL);
   }
   waitForLock(containerPaths(root, id).directory);
 }
