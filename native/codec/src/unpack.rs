@@ -11,7 +11,7 @@ mod whiteout;
 use crate::archive::Archive;
 use crate::attributes;
 use crate::entry::{Entry, Type};
-use crate::failure::{Failure, Result, Shown, malformed, system, too_large};
+use crate::failure::{Result, Shown, malformed, system, too_large, unusable};
 use crate::limits::Limits;
 use crate::merge::{self, Merge};
 use crate::sys;
@@ -368,15 +368,5 @@ impl Target<'_> {
             }
         }
         Ok(self.done)
-    }
-}
-
-fn unusable(directory: &[u8], error: &io::Error) -> Failure {
-    match error.raw_os_error() {
-        Some(libc::ENOTDIR | libc::EEXIST | libc::ELOOP) => Failure::new(
-            crate::failure::Kind::Malformed,
-            format!("{} is used as a directory and is none", Shown(directory)),
-        ),
-        _ => system("open", directory, error),
     }
 }
