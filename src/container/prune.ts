@@ -13,7 +13,7 @@ import { waitReadable } from "../linux/poll.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 import { removeContainer } from "./control.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type ContainerState, listIds, lockDirectory, readState } from "./state.ts";
+import { type ContainerState, isIdle, listIds, lockDirectory, readState } from "./state.ts";
 import { allStates, volumesInUse } from "./usage.ts";
 import { listVolumes, readVolumeRecord, removeVolume, volumeMadeMs } from "./volumes.ts";
 
@@ -107,7 +107,7 @@ export function* pruneImages(root: StateRoot, all: boolean, filter: PruneFilter)
 /** Removes containers that have ended, with their volumes without names. Yields their ids. */
 export function* pruneContainers(root: StateRoot, filter: PruneFilter): Generator<string> {
   for (const { id, status, createdMs, labels } of allStates(root)) {
-    if (status !== "exited" || !isMeant(filter, createdMs, labels)) continue;
+    if (!isIdle({ status }) || !isMeant(filter, createdMs, labels)) continue;
     removeContainer(root, id, { force: false, volumes: true });
     yield id;
   }
