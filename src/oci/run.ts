@@ -42,7 +42,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     using lock = lockRecord(globals.root, id);
     // Unless somebody has removed it, and perhaps made another of that id.
     if (lock !== undefined && readRecord(globals.root, id)?.created === made.record.created) {
-      await finish(globals, made.record, made.bundle.spec);
+      // Its first process has been reaped.
+      const { init: _, ...left } = made.record;
+      await finish(globals, left, made.bundle.spec);
     }
   }
   return code;
