@@ -19,8 +19,8 @@ export interface FailureDetails {
   readonly hint?: string | undefined;
   readonly exitCode?: number;
   readonly cause?: unknown;
-  /** The program that could not be executed, and the kernel's reason: "ENOENT". */
-  readonly program?: { readonly name: string; readonly code: string } | undefined;
+  /** The program that could not be executed, and the kernel's reason: "ENOENT"; whether it was found, and seemed fit to be. */
+  readonly program?: { readonly name: string; readonly code: string; readonly found?: boolean } | undefined;
 }
 
 /** A failure that has been understood; its message is one line, written for the user. */
@@ -45,6 +45,34 @@ const MESSAGE_LIMIT_CHARACTERS = 2048;
 export function shortened(message: string): string {
   const half = MESSAGE_LIMIT_CHARACTERS / 2;
   return message.length <= 2 * half ? message : `${message.slice(0, half)}[...]${message.slice(-half)}`;
+}
+
+/** How different two words are at most to be taken for a slip of the fingers. */
+const NEAR = 2;
+
+/** The word among `candidates` that was probably meant. */
+export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = NEAR + 1;
+  for (const candidate of candidates) {
+    const distance = candidate.startsWith(word) && word.length > 2 ? 1 : distanceOf(word, candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** The number of letters that are put in, left out or changed (Levenshtein's distance). */
+function distanceOf(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const changed = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
 }
 
 /** Says, in types and at run time, that a variant was forgotten. */

@@ -6,11 +6,17 @@ import * as engine from "./cli/main.ts";
 import { args, enterProcess } from "./linux/door.ts";
 import * as runtime from "./oci/main.ts";
 
+/** native/src/entry.rs knows them, too. */
 const RUNTIME_NAME = "mycontainer-runtime";
+const STANDS_IN_FOR = "runc";
+
+function isRuntime(name: string): boolean {
+  return name.startsWith(RUNTIME_NAME) || name === STANDS_IN_FOR;
+}
 
 export async function main(): Promise<void> {
   enterProcess();
   const name = args[0] ?? "";
-  const face = name.slice(name.lastIndexOf("/") + 1).startsWith(RUNTIME_NAME) ? runtime : engine;
+  const face = isRuntime(name.slice(name.lastIndexOf("/") + 1)) ? runtime : engine;
   await face.main();
 }

@@ -14,10 +14,18 @@ const target = process.env.CARGO_TARGET_DIR ?? join(root, "native/target");
 
 /** Commands of each face that start processes in containers: the host seals its executable before them (native/src/seal.rs). */
 const SEALED_COMMANDS = {
-  cli: ["run", "create", "exec", "start", "restart", "restore"],
+  cli: ["run", "create", "exec", "healthcheck", "start", "restart", "restore"],
   // Its `start` opens a gate, and what waits there has been sealed by `create`.
   oci: ["run", "create", "exec", "restore"],
 };
+
+/** What git calls the sources; empty where they come without it. */
+function commitHere() {
+  const { status, stdout } = spawnSync("git", ["-C", root, "describe", "--always", "--dirty", "--abbrev=12"], {
+    encoding: "utf8",
+  });
+  return status === 0 ? stdout.trim() : "";
+}
 
 function cargo(args, env = {}) {
   execFileSync("cargo", ["build", "--release", "--locked", "--quiet", ...args], {
@@ -61,6 +69,7 @@ await build({
   keepNames: false,
   chunkNames: "[name]-[hash]",
   plugins: [prebuiltFilters],
+  define: { BUILD_COMMIT: JSON.stringify(commitHere()) },
   logLevel: "warning",
 });
 for (const [face, commands] of Object.entries(SEALED_COMMANDS)) {

@@ -11,6 +11,8 @@ use core::ffi::c_char;
 
 /// How src/main.ts knows that the OCI face is called.
 const RUNTIME_NAME: &[u8] = b"mycontainer-runtime";
+/// The whole name of what it may stand in for.
+const STANDS_IN_FOR: &[u8] = b"runc\0";
 
 // The stack holds argc, argv, the environment and more: System V ABI, "Initial Stack and Register State".
 #[cfg(target_arch = "x86_64")]
@@ -63,7 +65,9 @@ unsafe fn starts_processes(root: &snapshot::Root, argv: *const *const c_char) ->
         if (*argv).is_null() {
             return false;
         }
-        let commands = root.sealed_commands(begins_with(last_name(*argv), RUNTIME_NAME));
+        let name = last_name(*argv);
+        let is_runtime = begins_with(name, RUNTIME_NAME) || begins_with(name, STANDS_IN_FOR);
+        let commands = root.sealed_commands(is_runtime);
         let mut argument = argv.add(1);
         while !(*argument).is_null() {
             if is_line_of(commands, *argument) {

@@ -14,6 +14,7 @@ export type Command =
 /** `<<NAME … NAME`: a text that is a file for COPY and ADD, a script for RUN. */
 export interface Heredoc {
   readonly name: string;
+  /** With the end of its last line; of `<<-` without the tabs that its lines begin with. */
   readonly text: string;
   /** Whether variables are put in: not if its name stands in quotes. */
   readonly expand: boolean;
@@ -141,7 +142,11 @@ export interface Stage {
   readonly instructions: readonly Instruction[];
 }
 
+/** What joins lines and takes the meaning from the character after it: `# escape=`. */
+export type Escape = "\\" | "`";
+
 export interface Dockerfile {
+  readonly escape: Escape;
   /** ARG before the first FROM: for FROM lines, and for ARG of stages that give no value. */
   readonly globals: readonly Instruction[];
   readonly stages: readonly Stage[];

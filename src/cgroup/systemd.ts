@@ -7,7 +7,7 @@ import type { Resources } from "../spec/config.ts";
 import type { Value } from "./dbus.ts";
 import { deviceRules } from "./devices.ts";
 import { swapOf, weightOfShares } from "./v2.ts";
-import { DEFAULT_PERIOD_US, isSet } from "./write.ts";
+import { DEFAULT_PERIOD_US, isSet, pidsLimit } from "./write.ts";
 
 export interface SystemdPlace {
   /** As in `machine-a.slice`. */
@@ -100,7 +100,7 @@ export function cpuMask(list: string): number[] {
 
 /** The limits that systemd has properties for, so that it knows them; all are written by ourselves as well. */
 export function limitProperties(resources: Resources, version: 1 | 2): Property[] {
-  const { memory = {}, cpu = {}, pids } = resources;
+  const { memory = {}, cpu = {} } = resources;
   const properties: Property[] = [];
   const add = (name: string, signature: string, value: Value) => properties.push(property(name, signature, value));
   if (isSet(memory.limit)) add(version === 2 ? "MemoryMax" : "MemoryLimit", "t", amount(memory.limit));
@@ -120,7 +120,8 @@ export function limitProperties(resources: Resources, version: 1 | 2): Property[
   if (version === 2 && isSet(cpu.mems)) add("AllowedMemoryNodes", "ay", cpuMask(cpu.mems));
   if (version === 1 && isSet(resources.blockIO?.weight))
     add("BlockIOWeight", "t", BigInt(resources.blockIO?.weight ?? 0));
-  if (isSet(pids?.limit)) add("TasksMax", "t", amount(pids?.limit ?? -1));
+  const pids = pidsLimit(resources);
+  if (pids !== undefined) add("TasksMax", "t", amount(pids));
   return properties;
 }
 

@@ -13,6 +13,7 @@ import {
   DEFAULT_PERIOD_US,
   hugepageLimits,
   isSet,
+  pidsLimit,
   rdmaLines,
   swappinessOf,
   Writes,
@@ -30,7 +31,7 @@ export function convert(resources: Resources, askedFor: AskedFor = () => true): 
     );
   memory(out, resources.memory ?? {});
   cpu(out, resources.cpu ?? {});
-  out.limit("pids", "pids.max", unlimited(resources.pids?.limit));
+  out.limit("pids", "pids.max", unlimited(pidsLimit(resources)));
   blockIo(out, resources.blockIO ?? {});
   for (const { size, limit } of hugepageLimits(resources)) {
     out.add("hugetlb", `hugetlb.${size}.limit_in_bytes`, `${limit}`);

@@ -12,6 +12,7 @@ import {
   DEFAULT_PERIOD_US,
   hugepageLimits,
   isSet,
+  pidsLimit,
   rdmaLines,
   swappinessOf,
   Writes,
@@ -28,7 +29,7 @@ export function convert(resources: Resources, askedFor: AskedFor = () => true): 
   const out = new Writes(askedFor);
   memory(out, resources.memory ?? {});
   cpu(out, resources.cpu ?? {});
-  out.limit("pids", "pids.max", orMax(resources.pids?.limit));
+  out.limit("pids", "pids.max", orMax(pidsLimit(resources)));
   blockIo(out, resources.blockIO ?? {});
   for (const { size, limit } of hugepageLimits(resources)) {
     out.add("hugetlb", `hugetlb.${size}.max`, `${orMax(limit)}`);

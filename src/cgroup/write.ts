@@ -75,6 +75,14 @@ export function isSet<T extends Int64 | string>(value: T | undefined): value is 
   return value !== undefined && value !== "" && BigInt(typeof value === "string" ? 1 : value) !== 0n;
 }
 
+/**
+ * The limit of processes. 0 is one here, that of no process, and as such cannot be had: a container has one at least. As with
+ * runc since 1.4, which has it so since systemd refuses 0.
+ */
+export function pidsLimit({ pids }: Resources): Int64 | undefined {
+  return pids?.limit !== undefined && BigInt(pids.limit) === 0n ? 1 : pids?.limit;
+}
+
 /** Swappiness as Go programs write "not set", which cannot leave a field out: -1, also as 64 bits without a sign. */
 const UNSET_SWAPPINESS: readonly bigint[] = [-1n, 2n ** 64n - 1n];
 

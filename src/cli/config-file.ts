@@ -58,23 +58,33 @@ function hostsOf(value: unknown, about: string): string[] {
   });
 }
 
+const TIMEOUT_MOST_SECONDS = 3600;
+
+function secondsOf(value: unknown, about: string): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= TIMEOUT_MOST_SECONDS) return value;
+  throw new Failure(`${about} is no number of seconds from 1 to ${TIMEOUT_MOST_SECONDS}`);
+}
+
 /** What a file says of registries, added to what is known. Pure. */
 export function registrySettingsOf({ path, data }: ConfigFile, before: RegistrySettings): RegistrySettings {
   const section = data["registries"];
-  let { insecure } = before;
+  let { insecure, timeoutMs } = before;
   const mirrors = new Map(before.mirrors);
   for (const [name, value] of Object.entries(isObject(section) ? section : {})) {
     const about = `${path}: registries.${name}`;
+    // Those are names of images: aliases.ts.
+    if (name === "aliases") continue;
     if (name === "insecure") insecure = [...insecure, ...hostsOf(value, about)];
+    else if (name === "timeout") timeoutMs = secondsOf(value, about) * 1000;
     else if (name === "mirrors" && isObject(value)) {
       for (const [domain, hosts] of Object.entries(value)) mirrors.set(domain, hostsOf(hosts, `${about}."${domain}"`));
     } else {
       throw new Failure(`${path}: unknown name '${name}' in [registries]`, {
-        hint: 'there are insecure = ["HOST"] and the table [registries.mirrors] with "docker.io" = ["HOST"]',
+        hint: 'there are insecure = ["HOST"], timeout = SECONDS, the table [registries.mirrors] with "docker.io" = ["HOST"], and aliases',
       });
     }
   }
-  return { insecure, mirrors };
+  return { insecure, mirrors, timeoutMs };
 }
 
 export async function readRegistrySettings(): Promise<RegistrySettings> {

@@ -1,32 +1,32 @@
 /**
  * `mycontainer exec`.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { execute } from "../container/exec.ts";
-import { containerPaths, stateRoot } from "../container/paths.ts";
-import { type ContainerState, findContainer, isRunning, readState } from "../container/state.ts";
+import type { ContainerState } from "../container/state.ts";
 import { connectTerminal, plainStreams } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { Failure } from "../failure.ts";
 import { resolveCapabilities } from "../isolation/capabilities.ts";
 import { labelFacts } from "../isolation/labels.ts";
-import { filterOf, type SeccompChoice } from "../isolation/seccomp/filter.ts";
+import { filterOf } from "../isolation/seccomp/filter.ts";
 import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { environ } from "../linux/door.ts";
 import { EventLoop } from "../linux/eventloop.ts";
-import { O_DIRECTORY, O_PATH, O_RDWR, openHost, readText } from "../linux/hostpath.ts";
+import { O_DIRECTORY, O_PATH, O_RDWR, openHost } from "../linux/hostpath.ts";
 import { exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
 import { isTerminal } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { planProcess } from "../plan/process.ts";
 import type { Spec } from "../spec/config.ts";
-import { parseExact } from "../spec/json.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { warn } from "../term/output.ts";
 import { environmentOf } from "./environment.ts";
 import { readFlagFile } from "./flag-file.ts";
 import { requireRoot } from "./root.ts";
+import { runningContainer, seccompOf } from "./running.ts";
 
 const FLAGS = {
   detach: toggle("d", "Run it in the background"),
@@ -54,21 +54,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new Failure("'exec' needs a container and a command", { hint: "as in: mycontainer exec NAME ps" });
   }
   requireRoot();
-  const root = stateRoot();
-  // The state is taken as it is, and not reconciled first: whether the process that it names runs is all that counts here.
-  const state = readState(root, findContainer(root, name));
-  if (state === undefined)
-    throw new Failure(`no container '${name}' here`, { hint: "'mycontainer ps -a' lists those that there are" });
-  if (state.status !== "running" || state.init === undefined || !isRunning(state.init)) {
-    throw new Failure(`container '${state.name}' is not running`, {
-      hint: "'mycontainer ps -a' shows what became of it",
-    });
-  }
-  // Ours, written by `run`.
-  const spec = parseExact(readText(containerPaths(root, state.id).config)) as Spec;
+  const { state, init, spec } = runningContainer(name);
   const isImplicit = flags.tty === undefined && flags.interactive === undefined && flags.detach !== true;
   const terminal = flags.tty ?? (isImplicit && isTerminal(0) && isTerminal(1));
-  const process = planExec(state, spec, flags, command, state.init.pid, terminal);
+  const process = planExec(state, spec, flags, command, init.pid, terminal);
   const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
@@ -77,9 +66,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   using streams = plainStreams();
   const detached = flags.detach === true;
   const { child, terminal: master } = execute({
-    init: state.init,
+    init,
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
-    cgroupPath: state.cgroupPath,
+    cgroup: state.cgroupPath === undefined ? undefined : ownChoice(state.cgroupPath),
     process,
     detached,
     streams: detached ? [nothing.fd, nothing.fd, nothing.fd] : streams.fds,
@@ -110,7 +99,7 @@ function planExec(
   initPid: number,
   terminal: boolean,
 ): ProcessPlan {
-  const base = planProcess(spec, false, seccompOf(state, spec, flags.privileged === true));
+  const base = planProcess(spec, false, flags.privileged === true ? { kind: "none" } : seccompOf(state, spec));
   const env = new Map(base.env.map((entry) => [entry.slice(0, entry.indexOf("=")), entry]));
   if (terminal && !env.has("TERM")) env.set("TERM", "TERM=xterm");
   using root = openHost(`/proc/${initPid}/root`, O_PATH | O_DIRECTORY);
@@ -137,11 +126,4 @@ function planExec(
     noNewPrivileges: base.noNewPrivileges || (ids.uid !== 0 && flags.privileged !== true),
     capabilities: { bounding, effective, permitted: effective, inheritable: [], ambient: [] },
   };
-}
-
-/** The filter that the container's own programs have. */
-function seccompOf(state: ContainerState, spec: Spec, isPrivileged: boolean): SeccompChoice {
-  const profile = spec.linux?.seccomp;
-  if (isPrivileged || state.seccomp === "none") return { kind: "none" };
-  return state.seccomp === "profile" && profile !== undefined ? { kind: "profile", profile } : { kind: "default" };
 }

@@ -68,6 +68,8 @@ export function progressLines(event: ContainerEvent, style: Style = PLAIN): stri
       ];
     case "ready":
       return [head(`Container ready! (boot time: ${formatDuration(event.bootMs)})`), ""];
+    case "debug":
+      return [];
     case "warning":
       return [head(`Warning: ${event.text}`)];
     case "cleaning":

@@ -2,9 +2,24 @@
  * `mycontainer image prune`, `container prune`, `volume prune`, `network prune`, `system prune`.
  */
 import { type StateRoot, stateRoot } from "../container/paths.ts";
-import { mountSourcesOf, type PruneFilter, pruneContainers, pruneImages, pruneVolumes } from "../container/prune.ts";
-import { allStates, usageOfContainers, usageOfImages, usageOfVolumes, volumesInUse } from "../container/usage.ts";
+import {
+  isMeant,
+  mountSourcesOf,
+  type PruneFilter,
+  pruneContainers,
+  pruneImages,
+  pruneVolumes,
+} from "../container/prune.ts";
+import {
+  allStates,
+  usageOfCache,
+  usageOfContainers,
+  usageOfImages,
+  usageOfVolumes,
+  volumesInUse,
+} from "../container/usage.ts";
 import { Failure } from "../failure.ts";
+import { pruneCached, pruneCacheMounts } from "../image/build-cache.ts";
 import { familiarName } from "../image/reference.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -16,13 +31,15 @@ import { list, parseFlags, toggle } from "../term/flags.ts";
 import { formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line, printError } from "../term/output.ts";
+import { parseUntil } from "./filters.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 
-export type PruneKind = "image" | "container" | "volume" | "network" | "system";
+export type PruneKind = "image" | "container" | "volume" | "network" | "builder" | "system";
 
 const STDIN = 0;
 const ANSWER_BYTES = 64;
+const SHOWN_CHARACTERS = 70;
 const FLAGS = {
   all: toggle("a", "Images: also those that have a name and no container. Volumes: also those that have a name"),
   filter: list("", "NAME=VALUE", "Only what was made until= (a time, or 24h ago), or has label="),
@@ -35,20 +52,10 @@ const ABOUT: Readonly<Record<PruneKind, string>> = {
   container: "Removes containers that have ended.",
   volume: "Removes volumes without a name that no container mounts.",
   network: "Removes the bridges of networks that have no containers.",
-  system: "Removes containers that have ended, networks without containers, and images without a name.",
+  builder: "Removes what builds have kept for the next ones.",
+  system:
+    "Removes containers that have ended, networks without containers, images without a name, and what builds have kept.",
 };
-
-const DURATION = /^([0-9]+)(s|m|h|d)$/;
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
-
-/** `24h`, or a time as RFC 3339 or in seconds since 1970. */
-function parseUntil(text: string, nowMs: number): number {
-  const [, count, unit] = DURATION.exec(text) ?? [];
-  if (count !== undefined) return nowMs - Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1000;
-  const time = /^[0-9]{1,12}$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  if (!Number.isNaN(time)) return time;
-  throw new Failure(`'${text}' is no time`, { hint: "as in until=24h, or until=2026-01-31T12:00:00Z" });
-}
 
 /** What `--filter` asks for. Throws a Failure. */
 export function parsePruneFilter(texts: readonly string[], nowMs: number): PruneFilter {
@@ -81,7 +88,7 @@ function isWanted(kind: PruneKind): boolean {
 function usedBytes(root: StateRoot): number {
   const states = allStates(root);
   const volumes = usageOfVolumes(root, volumesInUse(root, mountSourcesOf(root, states)));
-  const parts = [usageOfImages(root, states), usageOfContainers(root, states), volumes];
+  const parts = [usageOfImages(root, states), usageOfContainers(root, states), usageOfCache(root), volumes];
   return parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
@@ -98,6 +105,12 @@ function* imageLines(root: StateRoot, all: boolean, filter: PruneFilter): Genera
     if (removal.kind === "untagged") yield `untagged: ${familiarName(removal.name)}`;
     else if (removal.kind === "deleted") yield `deleted: ${removal.id}`;
   }
+}
+
+function* cacheLines({ images }: StateRoot, filter: PruneFilter): Generator<string> {
+  const removed = pruneCached(images, ({ createdMs }) => isMeant(filter, createdMs, {}));
+  for (const { createdBy } of removed) yield createdBy.replace(/\s+/g, " ").slice(0, SHOWN_CHARACTERS);
+  if (filter.untilMs === undefined && filter.labels.length === 0) yield* pruneCacheMounts(images);
 }
 
 export function runPrune(kind: PruneKind, argv: readonly string[]): number {
@@ -117,7 +130,8 @@ export function runPrune(kind: PruneKind, argv: readonly string[]): number {
   if (isAll || kind === "container") section("Deleted Containers:", pruneContainers(root, filter));
   if (isAll || kind === "network") section("Deleted Networks:", removeIdleNetworks(root.networks));
   if (kind === "volume" || (isAll && flags.volumes === true))
-    section("Deleted Volumes:", pruneVolumes(root, all && !isAll));
+    section("Deleted Volumes:", pruneVolumes(root, all && !isAll, filter));
+  if (isAll || kind === "builder") section("Deleted Build Cache:", cacheLines(root, filter));
   if (isAll || kind === "image") section("Deleted Images:", imageLines(root, all, filter));
   if (kind !== "network") line(`Total reclaimed space: ${formatSize(Math.max(0, before - usedBytes(root)), 1000)}`);
   return 0;

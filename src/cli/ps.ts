@@ -2,43 +2,63 @@
  * `mycontainer ps`.
  */
 import { reconcile } from "../container/destroy.ts";
-import { stateRoot } from "../container/paths.ts";
+import { type StateRoot, stateRoot } from "../container/paths.ts";
 import { type ContainerState, listIds, readState } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { list, parseFlags, text, toggle } from "../term/flags.ts";
-import { formatAge } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
-import { tableLines } from "../term/table.ts";
-import { wantsJson } from "./format-flag.ts";
+import { readAliases } from "./aliases.ts";
+import { CONTAINER_TITLES, containerFilters, containerRow } from "./container-rows.ts";
+import { filterNames, parseFilters } from "./filters.ts";
+import { FORMAT_FLAG, parseFormat, printListing } from "./listing.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
+import { parseWhole } from "./values.ts";
+
+/** Only to name the filters: nothing is looked up there. */
+const NO_ROOT: StateRoot = { path: "", images: "", networks: "", volumes: "", names: "" };
+const MOST = 1_000_000;
 
 const FLAGS = {
   all: toggle("a", "Show those that have ended, too"),
-  filter: list("f", "NAME=VALUE", "Only those with this name=, id=, status=, label= or ancestor="),
-  format: text("", "table|json", "How they are shown"),
+  filter: list("f", "NAME=VALUE", `Only those with ${filterNames(containerFilters(NO_ROOT, [], (name) => name))}`),
+  format: text(...FORMAT_FLAG),
+  last: text("n", "NUMBER", "Only so many, the newest, also of those that have ended"),
+  latest: toggle("l", "Only the newest, also if it has ended"),
   "no-trunc": toggle("", "Do not cut long commands"),
   quiet: toggle("q", "Show ids only"),
 } as const;
 
-const COMMAND_LIMIT = 30;
+/** Filters that ask for containers that have ended, too. */
+const ASKING_FOR_ALL = ["status=", "exited="];
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) return printHelp("ps", "[FLAGS]", "Lists containers.", FLAGS);
   const { flags, rest } = parseFlags("ps", FLAGS, argv);
   if (rest.length > 0) throw new Failure(`'ps' takes no arguments, and got '${rest[0]}'`);
+  const format = parseFormat(flags.format);
+  const last = flags.last === undefined ? undefined : parseWhole(flags.last, "number of containers", 1, MOST);
+  const most = flags.latest === true ? 1 : last;
   requireRoot();
-  const filters = flags.filter.map(parseFilter);
-  const states = currentStates()
-    .filter(
-      (state) => flags.all === true || state.status === "running" || filters.some(({ name }) => name === "status"),
-    )
-    .filter((state) => filters.every(({ matches }) => matches(state)));
-  if (flags.quiet === true) for (const { id } of states) line(id);
-  else if (wantsJson(flags.format)) for (const state of states) line(JSON.stringify(state));
-  else printTable(states, flags["no-trunc"] === true);
+  const root = stateRoot();
+  const states = currentStates();
+  const isMeant = parseFilters(containerFilters(root, states, await readAliases()), flags.filter);
+  const isAll =
+    flags.all === true ||
+    most !== undefined ||
+    flags.filter.some((filter) => ASKING_FOR_ALL.some((name) => filter.startsWith(name)));
+  const now = wallClockMs();
+  const rows = states
+    .filter((state) => (isAll || state.status === "running") && isMeant(state))
+    .slice(0, most)
+    .map((state) => containerRow(root, state, now, flags["no-trunc"] === true));
+  if (flags.quiet === true) for (const { ID } of rows) line(ID);
+  else {
+    const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"] as const;
+    printListing(format, { titles: CONTAINER_TITLES, columns, rows });
+  }
   return 0;
 }
 
@@ -58,58 +78,4 @@ export function currentStates(): ContainerState[] {
       }
     })
     .sort((one, other) => other.createdMs - one.createdMs);
-}
-
-interface Filter {
-  readonly name: string;
-  readonly matches: (state: ContainerState) => boolean;
-}
-
-function parseFilter(input: string): Filter {
-  const equals = input.indexOf("=");
-  const name = input.slice(0, Math.max(equals, 0));
-  const value = input.slice(equals + 1);
-  switch (name) {
-    case "name":
-      return { name, matches: (state) => state.name.includes(value) };
-    case "id":
-      return { name, matches: (state) => state.id.startsWith(value) };
-    case "status":
-      return { name, matches: (state) => state.status === value };
-    case "ancestor":
-      return { name, matches: (state) => state.image === value || state.imageDigest.startsWith(value) };
-    case "label": {
-      const [key = "", wanted] = value.split("=", 2);
-      return { name, matches: ({ labels }) => (wanted === undefined ? key in labels : labels[key] === wanted) };
-    }
-    default:
-      throw new Failure(`unknown filter '${input}'`, { hint: "use name=, id=, status=, label= or ancestor=" });
-  }
-}
-
-function printTable(states: readonly ContainerState[], isWhole: boolean): void {
-  const now = wallClockMs();
-  const rows = states.map((state) => [
-    state.id,
-    state.image,
-    commandText(state.command, isWhole),
-    `${formatAge(now - state.createdMs)} ago`,
-    statusText(state, now),
-    state.name,
-  ]);
-  for (const row of tableLines([["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"], ...rows]))
-    line(row);
-}
-
-function commandText(command: readonly string[], isWhole: boolean): string {
-  // Control characters would be the terminal's to obey.
-  const whole = command.join(" ").replaceAll(/\p{Cc}/gu, " ");
-  return `"${isWhole || whole.length <= COMMAND_LIMIT ? whole : `${whole.slice(0, COMMAND_LIMIT - 1)}…`}"`;
-}
-
-function statusText(state: ContainerState, now: number): string {
-  if (state.status === "creating") return "Created";
-  if (state.exit === undefined) return `Up ${formatAge(now - (state.startedMs ?? now))}`;
-  const reason = state.exit.outOfMemory ? ", out of memory" : "";
-  return `Exited (${state.exit.code}${reason}) ${formatAge(now - state.exit.finishedMs)} ago`;
 }

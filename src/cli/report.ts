@@ -1,7 +1,7 @@
 /**
  * Errors, told to the user.
  */
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, Failure, shortened } from "../failure.ts";
 import { KernelError } from "../linux/error.ts";
 import { geteuid } from "../linux/process.ts";
 import { note, warn } from "../term/output.ts";
@@ -12,10 +12,10 @@ import { note, warn } from "../term/output.ts";
  */
 export function report(error: unknown, debug = false): number {
   if (error instanceof Failure) {
-    warn(error.hint === undefined ? error.message : `${error.message} — ${error.hint}`);
+    warn(error.hint === undefined ? shown(error.message) : `${shown(error.message)} — ${shown(error.hint)}`);
   } else if (error instanceof KernelError) {
     const hint = hintFor(error.code, geteuid() === 0);
-    warn(hint === undefined ? error.message : `${error.message} — ${hint}`);
+    warn(hint === undefined ? shown(error.message) : `${shown(error.message)} — ${hint}`);
   } else {
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     warn(
@@ -24,6 +24,14 @@ export function report(error: unknown, debug = false): number {
   }
   if (debug) for (const text of details(error)) note(text);
   return error instanceof Failure ? error.exitCode : EXIT.own;
+}
+
+/** On one line: errors quote the words of strangers, and a terminal would obey some of them. */
+function shown(text: string): string {
+  return shortened(text).replaceAll(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (letter) => {
+    const digits = (letter.codePointAt(0) ?? 0).toString(16);
+    return `\\u{${digits}}`;
+  });
 }
 
 /** Where an error comes from, and what was behind it. */

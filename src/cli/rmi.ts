@@ -2,8 +2,7 @@
  * `mycontainer rmi`.
  */
 import { stateRoot } from "../container/paths.ts";
-import { usersOf } from "../container/prune.ts";
-import { allStates } from "../container/usage.ts";
+import { settledUsers } from "../container/prune.ts";
 import { Failure } from "../failure.ts";
 import { familiarName } from "../image/reference.ts";
 import { type Removal, removeImage } from "../image/remove.ts";
@@ -11,6 +10,7 @@ import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 
@@ -18,18 +18,20 @@ const FLAGS = {
   force: toggle("f", "Also if it has several names; what a container uses only loses its names"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) return printHelp("rmi", "[FLAGS] IMAGE...", "Removes images.", FLAGS);
   const { flags, rest } = parseFlags("rmi", FLAGS, argv);
   if (rest.length === 0) throw new Failure("'rmi' needs an image", { hint: "as in: mycontainer rmi NAME" });
   requireRoot();
   const root = stateRoot();
   reconcileStore(root.images);
-  const users = usersOf(allStates(root));
+  const users = () => settledUsers(root);
+  const expand = await readAliases();
   let failed = false;
   for (const image of rest) {
     try {
-      for (const removal of removeImage(root.images, image, { force: flags.force === true, users })) tell(removal);
+      for (const removal of removeImage(root.images, expand(image), { force: flags.force === true, users }))
+        tell(removal);
     } catch (error) {
       report(error);
       failed = true;

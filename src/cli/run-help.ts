@@ -39,6 +39,18 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
     "sig-proxy": ["", "Pass signals on to it (the default)"],
     "oom-score-adj": ["SCORE", "How readily it is killed when memory runs out, -1000 to 1000"],
   },
+  Health: {
+    "health-cmd": [
+      "COMMAND",
+      "Command for its shell that tells whether it is healthy, in place of the image's; none is none",
+    ],
+    "health-interval": ["TIME", "Time between checks, as in 1m30s (the default is 30s)"],
+    "health-timeout": ["TIME", "How long a check may take (the default is 30s)"],
+    "health-retries": ["NUMBER", "Failures in a row that make it unhealthy (the default is 3)"],
+    "health-start-period": ["TIME", "Time after the start in which failures do not count"],
+    "health-start-interval": ["TIME", "Time between checks in that period (the default is 5s)"],
+    "no-healthcheck": ["", "Do not check, though the image asks for it"],
+  },
   Limits: {
     memory: ["SIZE", "Memory limit, as in 512m; 0 is no limit (the default is 512m)"],
     "memory-swap": ["SIZE", "Limit of memory and swap together; -1 is no limit of swap"],
@@ -67,6 +79,8 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
   Network: {
     network: ["bridge|none|host|container:NAME", "Network"],
     publish: ["[[ADDRESS:]HOST:]PORT[/udp]", "Make a port reachable on the host"],
+    "publish-all": ["", "Make all ports that it listens on reachable, on free ports of the host"],
+    expose: ["PORT[/udp]", "Say that it listens on a port, as its image does"],
     ip: ["ADDRESS", "Address in the network"],
     "mac-address": ["ADDRESS", "Link address, as in 02:42:ac:10:00:02"],
     "add-host": ["NAME:ADDRESS", "Add a line to /etc/hosts"],
@@ -94,25 +108,30 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
 };
 
 /** The help as lines: a headline for each group, and all flags in the same columns. */
-export function runHelpLines(): string[] {
+export function runHelpLines(
+  command = "run",
+  about = "Makes a container and runs a command in it.",
+  without: readonly string[] = [],
+): string[] {
   const groups = Object.entries(RUN_HELP).map(([title, flags]) => ({
     title,
-    rows: Object.entries(flags).map(([name, [placeholder, help]]) => {
+    rows: Object.entries(flags).flatMap(([name, [placeholder, help]]) => {
       const flag: Flag = RUN_FLAGS[name as keyof typeof RUN_FLAGS];
-      return [describeFlag(name, flag.short, placeholder), help] as const;
+      return without.includes(name) ? [] : [[describeFlag(name, flag.short, placeholder), help] as const];
     }),
   }));
-  const width = Math.max(...groups.flatMap(({ rows }) => rows.map(([left]) => left.length))) + 2;
+  const shown = groups.filter(({ rows }) => rows.length > 0);
+  const width = Math.max(...shown.flatMap(({ rows }) => rows.map(([left]) => left.length))) + 2;
   return [
-    "Usage: mycontainer run [FLAGS] IMAGE [COMMAND] [ARGUMENT...]",
+    `Usage: mycontainer ${command} [FLAGS] IMAGE [COMMAND] [ARGUMENT...]`,
     "",
-    "Makes a container and runs a command in it.",
-    ...groups.flatMap(({ title, rows }) => ["", `${title}:`, ...rows.map(([left, help]) => left.padEnd(width) + help)]),
+    about,
+    ...shown.flatMap(({ title, rows }) => ["", `${title}:`, ...rows.map(([left, help]) => left.padEnd(width) + help)]),
   ];
 }
 
 /** Prints the help; returns the exit status. */
-export function printRunHelp(): number {
-  for (const text of runHelpLines()) line(text);
+export function printRunHelp(...about: Parameters<typeof runHelpLines>): number {
+  for (const text of runHelpLines(...about)) line(text);
   return 0;
 }

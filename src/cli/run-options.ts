@@ -7,6 +7,7 @@ import { parseUlimit } from "../isolation/rlimits.ts";
 import { parseSignal } from "../linux/signal.ts";
 import type { Values } from "../term/flags.ts";
 import { type EnvironmentContext, entriesOfFile, environmentOf } from "./environment.ts";
+import { healthcheckOf } from "./health-flags.ts";
 import { parseMount, parseTmpfs, parseVolume, refuseSharedTargets } from "./mount-values.ts";
 import type { RUN_FLAGS } from "./run-flags.ts";
 import {
@@ -57,6 +58,7 @@ export function runOptionsOf(flags: RunFlags, words: readonly string[], context:
     user: flags.user,
     groupAdd: flags["group-add"],
     labels: labelsOf(flags, context),
+    healthcheck: healthcheckOf(flags),
     limits: limitsOf(flags),
     rlimits: flags.ulimit.map(parseUlimit),
     shmSizeBytes: given(flags["shm-size"], (value) => parseSize(value, "size of /dev/shm")),
@@ -65,6 +67,8 @@ export function runOptionsOf(flags: RunFlags, words: readonly string[], context:
     deviceRules: flags["device-cgroup-rule"].map(parseDeviceRule),
     network: parseNetwork(flags.network ?? "bridge"),
     publish: flags.publish,
+    publishAll: flags["publish-all"] ?? false,
+    expose: flags.expose,
     ip: flags.ip,
     mac: flags["mac-address"],
     dns: flags.dns,
@@ -128,6 +132,12 @@ function refuseContradictions(flags: RunFlags): void {
       throw contradict(other, "uts host", "the name would be changed on the host");
   }
   const network = flags.network ?? "bridge";
+  if (flags["publish-all"] === true && network !== "bridge" && network !== "default")
+    throw contradict(
+      "publish-all",
+      `network ${network}`,
+      "only ports of a network of the container's own are published",
+    );
   if (flags.publish.length > 0 && ["none", "host"].includes(network))
     throw contradict("publish", `network ${network}`, "only ports of a network of the container's own are published");
   if (!network.startsWith("container:")) return;
@@ -159,7 +169,27 @@ function mountsOf(flags: RunFlags, cwd: string): MountRequest[] {
   return mounts;
 }
 
-function limitsOf(flags: RunFlags): LimitOptions {
+/** Flags of `run` and `update`, of which each sets a limit. */
+type LimitFlags = Partial<
+  Pick<
+    RunFlags,
+    | "memory"
+    | "memory-swap"
+    | "memory-reservation"
+    | "memory-swappiness"
+    | "cpus"
+    | "cpu-period"
+    | "cpu-quota"
+    | "cpu-shares"
+    | "cpuset-cpus"
+    | "cpuset-mems"
+    | "pids-limit"
+    | "blkio-weight"
+    | "oom-kill-disable"
+  >
+>;
+
+export function limitsOf(flags: LimitFlags): LimitOptions {
   return present({
     memoryBytes: given(flags.memory, (value) => parseMemory(value)),
     memorySwapBytes: given(flags["memory-swap"], (value) => (value === "-1" ? -1 : parseSize(value, "swap size"))),

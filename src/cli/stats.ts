@@ -13,14 +13,13 @@ import { linkSuffix } from "../network/plan.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
-import { line, print } from "../term/output.ts";
-import { tableLines } from "../term/table.ts";
-import { wantsJson } from "./format-flag.ts";
+import { print } from "../term/output.ts";
+import { FORMAT_FLAG, parseFormat, printListing } from "./listing.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {
-  format: text("", "table|json", "How it is shown"),
+  format: text(...FORMAT_FLAG),
   "no-stream": toggle("", "Show it once (the default where output is no terminal)"),
 } as const;
 
@@ -28,28 +27,24 @@ const FLAGS = {
 const SAMPLE_MS = 500;
 const REFRESH_MS = 1000;
 const STDOUT = 1;
-const HEADER = ["CONTAINER", "CPU", "MEM USAGE / LIMIT", "NET I/O", "PIDS"];
+const TITLES = {
+  Name: "CONTAINER",
+  CPUPerc: "CPU",
+  MemUsage: "MEM USAGE / LIMIT",
+  MemPerc: "MEM %",
+  NetIO: "NET I/O",
+} as const;
+const COLUMNS = ["Name", "CPUPerc", "MemUsage", "NetIO", "PIDs"] as const;
 
 interface Sample {
   readonly atMs: number;
   readonly cgroup: CgroupStats;
 }
 
-interface Row {
-  readonly id: string;
-  readonly name: string;
-  readonly cpuPercent: number;
-  readonly memoryBytes: number;
-  readonly memoryLimitBytes: number | undefined;
-  readonly rxBytes: number;
-  readonly txBytes: number;
-  readonly pids: number;
-}
-
 export function run(argv: readonly string[]): number {
   if (isHelp(argv, FLAGS)) return printHelp("stats", "[FLAGS] [CONTAINER...]", "Shows what containers use.", FLAGS);
   const { flags, rest } = parseFlags("stats", FLAGS, argv);
-  const asJson = wantsJson(flags.format);
+  const format = parseFormat(flags.format);
   requireRoot();
   const root = stateRoot();
   const wanted = rest.length === 0 ? undefined : new Set(rest.map((name) => findContainer(root, name)));
@@ -69,7 +64,7 @@ export function run(argv: readonly string[]): number {
     const rows = states.flatMap((state) => rowOf(state, before.get(state.id), now.get(state.id)));
     before = now;
     if (stream) print("\x1b[H\x1b[J");
-    printRows(rows, asJson);
+    printListing(format, { titles: TITLES, columns: COLUMNS, rows });
     if (stream) loop.after(REFRESH_MS, show);
     else loop.stop();
   };
@@ -87,36 +82,34 @@ function sampleAll(states: readonly ContainerState[]): Map<string, Sample> {
   return samples;
 }
 
-function rowOf(state: ContainerState, before: Sample | undefined, now: Sample | undefined): Row[] {
+function rowOf(state: ContainerState, before: Sample | undefined, now: Sample | undefined) {
   if (now === undefined) return [];
   const elapsedNs = before === undefined ? 0 : (now.atMs - before.atMs) * 1e6;
   const usedNs = before === undefined ? 0 : now.cgroup.cpuUsageNs - before.cgroup.cpuUsageNs;
+  const { memoryUsageBytes: memoryBytes, memoryLimitBytes, pids } = now.cgroup;
+  const cpuPercent = elapsedNs > 0 ? (usedNs / elapsedNs) * 100 : 0;
+  const limit = memoryLimitBytes === undefined ? "none" : formatSize(memoryLimitBytes, 1024);
   const traffic = state.hasNetwork ? readTraffic(`veth0-${linkSuffix(state.id)}`) : undefined;
+  const { rxBytes, txBytes } = traffic ?? { rxBytes: 0, txBytes: 0 };
   return [
     {
       id: state.id,
       name: state.name,
-      cpuPercent: elapsedNs > 0 ? (usedNs / elapsedNs) * 100 : 0,
-      memoryBytes: now.cgroup.memoryUsageBytes,
-      memoryLimitBytes: now.cgroup.memoryLimitBytes,
-      rxBytes: traffic?.rxBytes ?? 0,
-      txBytes: traffic?.txBytes ?? 0,
-      pids: now.cgroup.pids,
+      cpuPercent,
+      memoryBytes,
+      memoryLimitBytes,
+      rxBytes,
+      txBytes,
+      pids,
+      // What docker calls them, as it shows them.
+      Container: state.id,
+      ID: state.id,
+      Name: state.name,
+      CPUPerc: `${cpuPercent.toFixed(1)}%`,
+      MemUsage: `${formatSize(memoryBytes, 1024)} / ${limit}`,
+      MemPerc: memoryLimitBytes === undefined ? "--" : `${((memoryBytes / memoryLimitBytes) * 100).toFixed(2)}%`,
+      NetIO: `${formatSize(rxBytes, 1000)} / ${formatSize(txBytes, 1000)}`,
+      PIDs: String(pids),
     },
   ];
-}
-
-function printRows(rows: readonly Row[], asJson: boolean): void {
-  if (asJson) {
-    for (const row of rows) line(JSON.stringify(row));
-    return;
-  }
-  const cells = rows.map((row) => [
-    row.name,
-    `${row.cpuPercent.toFixed(1)}%`,
-    `${formatSize(row.memoryBytes, 1024)} / ${row.memoryLimitBytes === undefined ? "none" : formatSize(row.memoryLimitBytes, 1024)}`,
-    `${formatSize(row.rxBytes, 1000)} / ${formatSize(row.txBytes, 1000)}`,
-    String(row.pids),
-  ]);
-  for (const text of tableLines([HEADER, ...cells])) line(text);
 }

@@ -1,11 +1,12 @@
 /**
- * `mycontainer system df|check|prune`.
+ * `mycontainer system df|info|check|prune`.
  */
 import { stateRoot } from "../container/paths.ts";
 import { mountSourcesOf } from "../container/prune.ts";
 import {
   allStates,
   type Usage,
+  usageOfCache,
   usageOfContainers,
   usageOfImages,
   usageOfVolumes,
@@ -18,13 +19,12 @@ import { parseFlags, text, toggle } from "../term/flags.ts";
 import { formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
-import { tableLines } from "../term/table.ts";
-import { wantsJson } from "./format-flag.ts";
+import { FORMAT_FLAG, parseFormat, printListing } from "./listing.ts";
 import { runPrune } from "./prune.ts";
 import { currentStates } from "./ps.ts";
 import { requireRoot } from "./root.ts";
 
-const DF_FLAGS = { format: text("", "table|json", "How it is shown") } as const;
+const DF_FLAGS = { format: text(...FORMAT_FLAG) } as const;
 const CHECK_FLAGS = {
   repair: toggle("", "Remove what is damaged, so that a pull brings it again, and what nobody refers to"),
 } as const;
@@ -44,11 +44,16 @@ function rowOf(kind: string, { total, active, sizeBytes, reclaimableBytes }: Usa
 
 function df(argv: readonly string[]): number {
   if (isHelp(argv, DF_FLAGS)) {
-    return printHelp("system df", "[FLAGS]", "Shows what images, containers and volumes take on disk.", DF_FLAGS);
+    return printHelp(
+      "system df",
+      "[FLAGS]",
+      "Shows what images, containers, volumes and the cache of builds take on disk.",
+      DF_FLAGS,
+    );
   }
   const { flags, rest } = parseFlags("system df", DF_FLAGS, argv);
   if (rest.length > 0) throw new Failure(`'system df' takes no arguments, and got '${rest[0]}'`);
-  const asJson = wantsJson(flags.format);
+  const format = parseFormat(flags.format);
   requireRoot();
   const root = stateRoot();
   reconcileStore(root.images);
@@ -59,12 +64,10 @@ function df(argv: readonly string[]): number {
     rowOf("Images", usageOfImages(root, states)),
     rowOf("Containers", usageOfContainers(root, states)),
     rowOf("Local Volumes", usageOfVolumes(root, used)),
+    rowOf("Build Cache", usageOfCache(root)),
   ];
-  if (asJson) for (const row of rows) line(JSON.stringify(row));
-  else {
-    const head = ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"];
-    for (const text of tableLines([head, ...rows.map((row) => Object.values(row))])) line(text);
-  }
+  const columns = ["Type", "TotalCount", "Active", "Size", "Reclaimable"] as const;
+  printListing(format, { titles: { TotalCount: "TOTAL" }, columns, rows });
   return 0;
 }
 
@@ -94,18 +97,20 @@ function check(argv: readonly string[]): number {
   return 1;
 }
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case "df":
       return df(rest);
     case "check":
       return check(rest);
+    case "info":
+      return (await import("./info.ts")).run(rest);
     case "prune":
       return runPrune("system", rest);
     default:
       throw new Failure(command === undefined ? "'system' needs a command" : `unknown command 'system ${command}'`, {
-        hint: "there are df, check and prune",
+        hint: "there are df, info, check and prune",
       });
   }
 }

@@ -48,7 +48,7 @@ export interface Connection {
 export async function withRegistry<T>(doing: string, use: (connection: Connection) => Promise<T>): Promise<T> {
   const settings = await readRegistrySettings();
   using turns = new Turns();
-  using transport: Transport & Disposable = openTransport(turns);
+  using transport: Transport & Disposable = openTransport(turns, settings.timeoutMs);
   const known = new Map<string, ReturnType<typeof findCredentials>>();
   const around: Surroundings = {
     transport,

@@ -13,6 +13,8 @@ export type Order =
   | { readonly say: "placed" }
   /** The host's hooks have run; with what the first process is called there, which those in the container are told. */
   | { readonly say: "hooked"; readonly pid: number }
+  /** The ids of its mount are mapped. */
+  | { readonly say: "mapped" }
   /** All that is outside is done: become the user's program. */
   | { readonly say: "go" }
   /** It is on record: go on without the process that made it, and wait to be started. */
@@ -23,6 +25,10 @@ export type Order =
 /** From the first process. */
 export type Report =
   | { readonly say: "warning"; readonly text: string }
+  /** What it does now; only where that is asked for. */
+  | { readonly say: "debug"; readonly text: string }
+  /** A mount of its own comes with this, whose ids are to be mapped as the plan's step of that number has it. */
+  | { readonly say: "map"; readonly step: number }
   /** The mounts of its root are made: now is the time of the host's hooks. Only where there are any. */
   | { readonly say: "mounted" }
   /** Its root is made; comes with the terminal's master, if there is one. */
@@ -90,15 +96,18 @@ export function failureOf({ message, hint, exitCode, program }: Extract<Report, 
 /** What is done with reports that may come at any time. */
 export interface Listening {
   readonly warn: (text: string) => void;
+  readonly debug?: ((text: string) => void) | undefined;
   /** Calls of the process are announced on this descriptor of its, which is to be taken now. */
   readonly listener?: (fd: number) => void;
+  /** Has a mount of the process's map ids. */
+  readonly map?: (mount: Handle, step: number) => void;
 }
 
 /** Waits for one kind of report, telling warnings on the way; throws what is reported as a failure. */
 export function awaitReport<S extends Report["say"]>(
   socketFd: number,
   say: S | "end",
-  { warn, listener }: Listening,
+  { warn, debug, listener, map }: Listening,
 ): Received<Extract<Report, { say: S }>> | undefined {
   for (;;) {
     const received = receive<Report>(socketFd);
@@ -109,9 +118,14 @@ export function awaitReport<S extends Report["say"]>(
     const { message } = received;
     if (message.say === "failed") throw failureOf(message);
     if (message.say === "warning") warn(message.text);
+    else if (message.say === "debug") debug?.(message.text);
     else if (message.say === "listener") {
       listener?.(message.fd);
       send(socketFd, { say: "go" });
+    } else if (message.say === "map") {
+      using mount = received.fds[0];
+      if (mount !== undefined) map?.(mount, message.step);
+      send(socketFd, { say: "mapped" });
     } else if (message.say === say) return received as Received<Extract<Report, { say: S }>>;
   }
 }

@@ -9,7 +9,10 @@ import { type ImageRecord, storeFailure } from "../image/store.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { O_CREAT, O_EXCL, O_RDWR, openHost } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
-import { type Contents, whilePaused } from "./contents.ts";
+import type { Contents } from "./contents.ts";
+import type { StateRoot } from "./paths.ts";
+import { whilePaused } from "./standstill.ts";
+import type { ContainerState } from "./state.ts";
 
 export interface CommitRequest {
   /** In full; none makes an image without a name. */
@@ -50,7 +53,7 @@ const OWN_VARIABLES: readonly string[] = ["HOSTNAME", "HOME", "TERM"];
 /** How the container was run, as the configuration of an image that is run like it. Pure. */
 export function configOfContainer(
   base: ImageConfig,
-  { command, labels }: { readonly command: readonly string[]; readonly labels: Readonly<Record<string, string>> },
+  { command, labels, healthcheck }: Pick<ContainerState, "command" | "labels" | "healthcheck">,
   process: { readonly env: readonly string[]; readonly cwd: string },
 ): ImageConfig {
   const entrypoint = base.Entrypoint ?? [];
@@ -62,12 +65,14 @@ export function configOfContainer(
     Cmd: begins ? command.slice(entrypoint.length) : [...command],
     Env: mergeEnv(base.Env ?? [], env),
     ...(Object.keys(labels).length === 0 ? {} : { Labels: labels }),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
     ...(process.cwd === (base.WorkingDir || "/") ? {} : { WorkingDir: process.cwd }),
   };
 }
 
 /** Makes the image. Throws a Failure if the container has no image to be on top of. */
-export function commitContainer(images: string, contents: Contents, request: CommitRequest): ImageRecord {
+export function commitContainer(root: StateRoot, contents: Contents, request: CommitRequest): ImageRecord {
+  const { images } = root;
   const { state, spec, image, upper, owners, places } = contents;
   if (image === undefined || upper === undefined) {
     throw new Failure(`container '${state.name}' was made from a directory, not from an image`, {
@@ -81,9 +86,8 @@ export function commitContainer(images: string, contents: Contents, request: Com
     const path = staging.newPath();
     using archive = openHost(path, O_RDWR | O_CREAT | O_EXCL);
     const about = `the changes of container '${state.name}'`;
-    const packed = whilePaused(contents, request.pause, () =>
-      packLayer(upper, archive, about, places, { compression: "gzip", owners }),
-    );
+    const pack = () => packLayer(upper, archive, about, places, { compression: "gzip", owners });
+    const packed = request.pause ? whilePaused(root, state, pack) : pack();
     return commitOnTop(images, staging, {
       base: image,
       layer: { ...packed, path },

@@ -73,7 +73,7 @@ function systemMounts(options: RunOptions, context: ComposeContext): Mount[] {
     ...(ownsSysfs(options)
       ? [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...noexec, access] }]
       : []),
-    tmpMount(options, context),
+    ...(options.keepsTmp === true ? [] : [tmpMount(options, context)]),
   ];
 }
 

@@ -1,7 +1,6 @@
 /**
  * What is in a container: the layers of its image, what it has changed, and both together.
  */
-import { freeze, thaw } from "../cgroup/freeze.ts";
 import { Failure } from "../failure.ts";
 import { type ImageRecord, listRecords, storePaths } from "../image/store.ts";
 import type { HostRange } from "../isolation/idmap.ts";
@@ -9,10 +8,10 @@ import type { Handle } from "../linux/fd.ts";
 import { readText } from "../linux/hostpath.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseConfig } from "../spec/parse-config.ts";
-import { currentState } from "./control.ts";
+import { holdState } from "./hold.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { mountOfEnded, mountOfRunning } from "./root-mount.ts";
-import { type ContainerState, findContainer, lockDirectory } from "./state.ts";
+import { type ContainerState, findContainer } from "./state.ts";
 
 /** A container that is looked into. Its scope's end gives its lock back, if that was taken. */
 export interface Contents extends Disposable {
@@ -37,14 +36,10 @@ function ownersOf(spec: Spec): Contents["owners"] {
 
 /** The container that a user names. One that has ended is held, so that nobody removes it meanwhile. */
 export function openContents(root: StateRoot, name: string): Contents {
-  const state = currentState(root, findContainer(root, name));
-  const paths = containerPaths(root, state.id);
   using stack = new DisposableStack();
-  if (state.status === "exited") {
-    const lock = lockDirectory(paths.directory);
-    if (lock === undefined) throw new Failure(`container '${name}' is being changed by somebody else`);
-    stack.use(lock);
-  }
+  const { state, lock } = holdState(root, findContainer(root, name));
+  if (lock !== undefined) stack.use(lock);
+  const paths = containerPaths(root, state.id);
   const spec = parseConfig(readText(paths.config));
   const image = listRecords(root.images).find(({ digest }) => digest === state.imageDigest);
   const isDirectory = state.imageDigest === "";
@@ -68,7 +63,9 @@ export function openContents(root: StateRoot, name: string): Contents {
 /** A detached mount of its root, as it is seen in it. */
 export function mountContents(root: StateRoot, contents: Contents): Handle {
   const { state, spec, image, owners } = contents;
-  if (state.status === "running" && state.init !== undefined) return mountOfRunning(state.init);
+  if (state.status === "running" && state.init !== undefined) {
+    return mountOfRunning(state.init, { recursive: false });
+  }
   if (image === undefined) return mountOfEnded({ kind: "directory", path: spec.root?.path ?? "" }, undefined);
   const paths = containerPaths(root, state.id);
   const range: HostRange | undefined = owners === undefined ? undefined : { hostID: owners.first, size: owners.count };
@@ -79,18 +76,7 @@ export function mountContents(root: StateRoot, contents: Contents): Handle {
     layers: image.layers.map(({ directory }) => directory).reverse(),
     upper: paths.upper,
     work: paths.work,
-    volatile: state.removeAtEnd,
+    volatile: false,
   } as const;
   return mountOfEnded(source, map === undefined ? undefined : { uids: map, gids: map });
-}
-
-/** Does something while the container's processes stand still, if it runs. */
-export function whilePaused<T>({ state }: Contents, isPaused: boolean, action: () => T): T {
-  if (state.status !== "running" || !isPaused) return action();
-  freeze(state.cgroupPath);
-  try {
-    return action();
-  } finally {
-    thaw(state.cgroupPath);
-  }
 }

@@ -19,6 +19,7 @@ import { planContainer } from "../plan/container.ts";
 import type { Plan, RootSource } from "../plan/plan.ts";
 import type { Spec } from "../spec/config.ts";
 import { composeSpec } from "./compose.ts";
+import { publishOf } from "./exposed.ts";
 import { allDevices, lookUpDevice, lookUpNamespaces } from "./lookup.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import type { ContainerPaths, StateRoot } from "./paths.ts";
@@ -44,6 +45,8 @@ export interface Ground {
   readonly seccomp: SeccompChoice;
   /** The host's ids that the container's are, with `--userns`. */
   readonly idMap?: HostRange;
+  /** Whether what it writes has to outlast its first end, whatever becomes of it then: it is only made, or made again. */
+  readonly keepsRoot?: boolean;
   /** Descriptors of trees in which /etc/passwd and /etc/group are looked for, one after the other. */
   readonly accountRoots: readonly number[];
 }
@@ -100,7 +103,7 @@ export function design(ground: Ground): Design {
       cgroup,
       namespaces.some(({ type }) => type === "cgroup"),
     ),
-    network: planNetwork(networkOptions(options, id), { networks: [] }),
+    network: planNetwork(networkOptions(ground), { networks: [] }),
     init: options.init,
     seccomp,
   });
@@ -130,7 +133,8 @@ export function imageOf(root: StateRoot, options: RunOptions): ResolvedImage {
   return options.rootfs ? directoryImage(options.image) : resolveImage(root.images, options.image);
 }
 
-export function rootSource({ options, image }: Pick<Ground, "options" | "image">, paths: ContainerPaths): RootSource {
+export function rootSource(ground: Omit<Ground, "accountRoots">, paths: ContainerPaths): RootSource {
+  const { options, image } = ground;
   if (image.directory !== undefined) return { kind: "directory", path: image.directory };
   return {
     kind: "overlay",
@@ -138,7 +142,7 @@ export function rootSource({ options, image }: Pick<Ground, "options" | "image">
     layers: image.layers,
     upper: paths.upper,
     work: paths.work,
-    volatile: isRemovedAtEnd(options),
+    volatile: isRemovedAtEnd(options) && ground.keepsRoot !== true,
   };
 }
 
@@ -146,12 +150,12 @@ export function isRemovedAtEnd(options: RunOptions): boolean {
   return options.remove ?? !options.detach;
 }
 
-function networkOptions(options: RunOptions, id: string): Parameters<typeof planNetwork>[0] {
+function networkOptions({ options, image, id }: Ground): Parameters<typeof planNetwork>[0] {
   const { network } = options;
   return {
     container: id,
     network: network.kind === "container" ? `container:${network.container}` : network.kind,
-    publish: options.publish,
+    publish: publishOf(options, image.config),
     ...(options.ip === undefined ? {} : { ip: options.ip }),
     ...(options.mac === undefined ? {} : { mac: options.mac }),
   };
@@ -174,4 +178,7 @@ export function volumesOf(
 }
 
 /** What is given, before an id and an image have been found. */
-export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp">;
+export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp" | "keepsRoot"> & {
+  /** What the root is made of, if that is no image that has a name. */
+  readonly image?: ResolvedImage;
+};

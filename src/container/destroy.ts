@@ -3,19 +3,21 @@
  * Every step may have been done before, or never; each is idempotent.
  */
 import { destroyCgroup } from "../cgroup/apply.ts";
-import { isFrozen, thaw } from "../cgroup/freeze.ts";
+import { letGoOn } from "../cgroup/freeze.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import { lock } from "../linux/flock.ts";
-import { exists, O_DIRECTORY, O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
+import { exists, O_DIRECTORY, O_RDONLY, openHost, readTextIfThere, removeTree } from "../linux/hostpath.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import { detachGone, detachNetwork } from "../network/attach.ts";
 import type { Emit } from "./events.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
+import { endForsakenPause } from "./standstill.ts";
 import {
   type ContainerState,
+  isIdle,
   isRunning,
   listIds,
   lockDirectory,
@@ -24,6 +26,7 @@ import {
   releaseNamesOf,
   writeState,
 } from "./state.ts";
+import { removeOwnVolumes } from "./volumes.ts";
 
 /** How long a killed process is waited for: far more than a kernel needs. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -38,8 +41,7 @@ export function killContainer(state: ContainerState): void {
   // Between the two looks the pid may have become somebody else's: the descriptor names one process for good.
   if (pidfd === undefined || !isRunning(init)) return;
   sendSignal(pidfd.fd, SIG.KILL);
-  // What is frozen on cgroups of version 1 does not even take a SIGKILL.
-  if (isFrozen(state.cgroupPath)) thaw(state.cgroupPath);
+  letGoOn(state.cgroupPath);
   waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
 }
 
@@ -64,9 +66,24 @@ export function releaseResources(
 
 /** Removes what is on disk of a container whose resources have been released. */
 export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
-  const { directory } = containerPaths(root, state.id);
-  if (state.name !== state.id) releaseName(root, state.name, state.id);
+  const { directory, name: renamed } = containerPaths(root, state.id);
+  const name = readTextIfThere(renamed) ?? state.name;
+  if (name !== state.id) releaseName(root, name, state.id);
   removeTree(directory);
+}
+
+/** As `removeFiles`, of a container that nobody will see again: with its volumes that have no name. */
+export function removeAll(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
+  // First what would not be found again.
+  removeOwnVolumes(root, state.id);
+  removeFiles(root, state);
+}
+
+/** What becomes of a container that did not come to run: it is what it was before; one that never was more is removed. */
+export function fallBack(root: StateRoot, state: ContainerState): void {
+  const { before, init: _init, ...rest } = state;
+  if (before === undefined) removeAll(root, state);
+  else writeState(root, { ...rest, status: before, hasNetwork: false }, { durable: true });
 }
 
 /** Finishes a container whose supervisor is gone; the caller has its lock. */
@@ -75,14 +92,17 @@ function recover(root: StateRoot, id: string): void {
   if (state === undefined) {
     // Its maker died before it had noted what it was about to do: there is the directory, and perhaps a name.
     releaseNamesOf(root, id);
-    removeFiles(root, { id, name: id });
+    removeAll(root, { id, name: id });
     return;
   }
-  if (state.status === "exited") return;
+  if (isIdle(state)) return;
   releaseResources(root, state, "now");
-  const wasStarted = state.status === "running";
-  if (state.removeAtEnd || !wasStarted) {
-    removeFiles(root, state);
+  if (state.status === "creating") {
+    fallBack(root, state);
+    return;
+  }
+  if (state.removeAtEnd) {
+    removeAll(root, state);
     return;
   }
   const { init: _, ...rest } = state;
@@ -106,7 +126,11 @@ export function reconcile(root: StateRoot, id: string): boolean {
   }
   const state = readState(root, id);
   // A dead supervisor's lock is held for a moment more by the child that is about to die with it.
-  if (state === undefined || state.status === "exited" || isRunning(state.supervisor)) return false;
+  if (state === undefined || isIdle(state)) return false;
+  if (isRunning(state.supervisor)) {
+    endForsakenPause(root, state);
+    return false;
+  }
   waitForLock(containerPaths(root, id).directory);
   return reconcile(root, id);
 }

@@ -29,6 +29,8 @@ export type ContainerEvent =
     }
   | { readonly kind: "ready"; readonly bootMs: number }
   | { readonly kind: "warning"; readonly text: string }
+  /** A step, told where `LaunchOptions.tellsSteps` asks for them. */
+  | { readonly kind: "debug"; readonly text: string }
   | { readonly kind: "cleaning"; readonly id: string }
   | { readonly kind: "network-removed" }
   | { readonly kind: "cgroup-removed" }

@@ -2,9 +2,11 @@
  * Another program in a running container. A child enters the container's namespaces and makes the program's process there as
  * our own child (CLONE_PARENT), so that it is waited for and signalled as a container's first process is.
  */
-import { joinCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
+import { joinCgroup, openForClone } from "../cgroup/apply.ts";
+import { type CgroupChoice, joining, openChosenForClone, openChosenForJoin } from "../cgroup/choice.ts";
 import { unifiedCgroupOf } from "../cgroup/members.ts";
 import { Failure } from "../failure.ts";
+import { hostIdOf, uidsOf } from "../isolation/idmap.ts";
 import { asksForLabels, type LabelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
@@ -30,10 +32,11 @@ import {
 import { O_DIRECTORY, openInRoot } from "../linux/rootpath.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
-import { openPty, setWindowSize, type WindowSize } from "../linux/tty.ts";
+import { keepNewlines, openPty, setWindowSize, type WindowSize } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
+import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
 import { isRunning, type ProcessName } from "./state.ts";
@@ -43,13 +46,15 @@ export interface ExecRequest {
   readonly init: ProcessName | undefined;
   /** Those that the container has of its own or shares with another: they are entered. */
   readonly namespaces: readonly NamespaceType[];
-  /** Of the container, or one below; undefined without cgroups. */
-  readonly cgroupPath: string | undefined;
+  /** Undefined without cgroups. */
+  readonly cgroup: CgroupChoice | undefined;
   readonly process: ProcessPlan;
   readonly detached: boolean;
   readonly streams: readonly [number, number, number];
   /** Of the program's terminal, if it has one. */
   readonly windowSize?: WindowSize | undefined;
+  /** Whether that passes newlines on as they are: where what it says does not go to another terminal. */
+  readonly keepsNewlines?: boolean;
   /** How many descriptors from 3 on the program is to have. */
   readonly preservedFds?: number;
   readonly signals: InheritedSignals;
@@ -60,6 +65,8 @@ export interface ExecRequest {
   /** Of the host: in the container they would be the container's word. */
   readonly labelFacts: LabelFacts;
   readonly warn: (text: string) => void;
+  /** Takes the steps, where they are to be told. */
+  readonly debug?: ((text: string) => void) | undefined;
 }
 
 export interface Executed {
@@ -69,14 +76,15 @@ export interface Executed {
 
 /** Runs a program in the container. Throws a Failure if it could not be started, or the container has ended. */
 export function execute(request: ExecRequest): Executed {
-  const { init, cgroupPath } = request;
+  const { init, cgroup } = request;
   using pidfd = init === undefined ? undefined : openPidfd(init.pid);
   if (pidfd === undefined || !isRunning(init)) throw new Failure("the container has ended");
+  request.debug?.(`nsexec container setup: entering the namespaces ${request.namespaces.join(", ")} of ${init?.pid}`);
   const [ours, theirs] = socketPair();
   using own = ours;
-  const cgroupJoins = cgroupPath === undefined ? [] : openForJoin(cgroupPath);
+  const cgroupJoins = cgroup === undefined ? [] : openChosenForJoin(cgroup);
   prctl(PR.setDumpable, 0);
-  const entering = forkInCgroup(cgroupPath, init?.pid ?? 0);
+  const entering = forkInCgroup(cgroup, init?.pid ?? 0);
   if (entering === undefined) {
     ours.close();
     enter(request, pidfd.fd, cgroupJoins, theirs.fd);
@@ -96,17 +104,23 @@ export function execute(request: ExecRequest): Executed {
 
 /**
  * Forks into the cgroup, with version 2. A container may have made cgroups of its own below it and handed controllers down:
- * then no process can be in it any more (EBUSY), and the new one is where the first process has gone.
+ * then no process can be in it any more (EBUSY); or it may have left it, and somebody has removed it (ENOENT). Unless another
+ * was asked for, the new process is where the first one has gone.
  */
-function forkInCgroup(cgroupPath: string | undefined, initPid: number): Child | undefined {
-  if (cgroupPath === undefined) return fork();
-  using cgroup = openForClone(cgroupPath);
-  try {
+function forkInCgroup(choice: CgroupChoice | undefined, initPid: number): Child | undefined {
+  if (choice === undefined) return fork();
+  const forkThere = () => {
+    using cgroup = openChosenForClone(choice);
     return fork(0, cgroup?.fd);
+  };
+  if (choice.isAsked) return joining(choice.path, forkThere);
+  try {
+    return forkThere();
   } catch (error) {
-    if (!isErrno(error, "EBUSY") || cgroup === undefined) throw error;
-    using moved = openForClone(unifiedCgroupOf(initPid) ?? cgroupPath);
-    return fork(0, moved?.fd);
+    const moved = isErrno(error, "EBUSY", "ENOENT") ? unifiedCgroupOf(initPid) : undefined;
+    if (moved === undefined) throw error;
+    using cgroup = openForClone(moved);
+    return fork(0, cgroup?.fd);
   }
 }
 
@@ -116,7 +130,11 @@ function awaitProgram(request: ExecRequest, socketFd: number): Executed {
   if (entered === undefined || pidfd === undefined) throw new Failure("the container ended while it was entered");
   const child: Child = { pid: entered.message.pid, pidfd };
   try {
-    const listening: Listening = { warn: request.warn, listener: (fd) => request.listener?.(child, fd) };
+    const listening: Listening = {
+      warn: request.warn,
+      debug: request.debug,
+      listener: (fd) => request.listener?.(child, fd),
+    };
     const terminal = request.process.terminal ? awaitReport(socketFd, "terminal", listening)?.fds[0] : undefined;
     awaitReport(socketFd, "end", listening);
     return { child, terminal };
@@ -133,6 +151,7 @@ function enter(request: ExecRequest, pidfd: number, cgroupJoins: readonly Handle
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
     joinCgroup(cgroupJoins);
+    if (request.namespaces.includes("user")) giveStreamsTo(request);
     const { oomScoreAdj } = request.process;
     if (oomScoreAdj !== undefined) setOomScore("self", oomScoreAdj);
     setns(
@@ -157,8 +176,15 @@ function enter(request: ExecRequest, pidfd: number, cgroupJoins: readonly Handle
   }
 }
 
+/** From inside of a user namespace that does not know their owner, they could not be given away. */
+function giveStreamsTo({ init, process, streams }: ExecRequest): void {
+  const uid = init === undefined ? undefined : hostIdOf(process.user.uid, uidsOf(init.pid));
+  if (uid !== undefined && !process.terminal) giveStreams(uid, streams);
+}
+
 function runProgram(request: ExecRequest, socketFd: number): never {
   try {
+    if (request.debug !== undefined) send(socketFd, { say: "debug", text: "child process in init()" });
     let terminal: Handle | undefined;
     if (request.process.terminal) {
       // The terminal is to be one of the container's root, which may then give it to the program's user.
@@ -169,6 +195,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
         throw new Failure("the container has no /dev/pts for a terminal");
       const pty = openPty(pts.fd);
       if (request.windowSize !== undefined) setWindowSize(pty.slave.fd, request.windowSize);
+      if (request.keepsNewlines === true) keepNewlines(pty.slave.fd);
       send(socketFd, { say: "terminal" }, [pty.master.fd]);
       pty.master.close();
       terminal = pty.slave;
@@ -190,6 +217,7 @@ function runProgram(request: ExecRequest, socketFd: number): never {
       socketFd,
       preservedFds: request.preservedFds ?? 0,
       uncommon: request.uncommon,
+      lastStep: request.debug === undefined ? undefined : "setns_init: about to exec",
     });
   } catch (error) {
     reportFailure(socketFd, error);

@@ -32,6 +32,8 @@ export interface HookOptions {
   /** `throw`: the first failure is the operation's, and no further hook runs. `warn`: it is told, and the next one runs. */
   readonly onFailure: "throw" | "warn";
   readonly warn: (text: string) => void;
+  /** What hooks have that name no environment of their own; unless told, ours. */
+  readonly env?: readonly string[] | undefined;
 }
 
 /**
@@ -50,7 +52,7 @@ export function runHooks(
   const before = ignoreSignal(SIG.PIPE);
   try {
     hooks.forEach((hook, index) => {
-      const wrong = runHook(hook, stateJson);
+      const wrong = runHook(hook, stateJson, options.env ?? environ);
       if (wrong === undefined) return;
       const text = `error running ${kind} hook #${index}: ${wrong}`;
       if (options.onFailure === "throw") throw new Failure(text);
@@ -62,7 +64,7 @@ export function runHooks(
 }
 
 /** Hooks run by whoever makes a container, which knows what is done about failures. */
-export type RunHooks = (kind: HookKind, hooks: readonly Hook[], stateJson: string) => void;
+export type RunHooks = (kind: HookKind, hooks: readonly Hook[], stateJson: string, env?: readonly string[]) => void;
 
 /** A container's hooks: what runs them, and the state of the container that they are told, by what its first process is called. */
 export interface ContainerHooks {
@@ -72,7 +74,7 @@ export interface ContainerHooks {
 
 /** Which failures are an operation's, by the specification: runtime.md#lifecycle. */
 export function failureOfHooks(kind: HookKind): HookOptions["onFailure"] {
-  return kind === "poststart" || kind === "poststop" ? "warn" : "throw";
+  return kind === "poststop" ? "warn" : "throw";
 }
 
 /** What a shell says of the signals that end hooks. */
@@ -112,7 +114,7 @@ interface Ends {
   readonly refused: Handle;
 }
 
-function runHook(hook: Hook, stateJson: string): string | undefined {
+function runHook(hook: Hook, stateJson: string, env: readonly string[]): string | undefined {
   using stack = new DisposableStack();
   const owned = (pair: [Handle, Handle]): [Handle, Handle] => [stack.use(pair[0]), stack.use(pair[1])];
   const [stdinOfHook, stdin] = owned(pipe());
@@ -120,17 +122,16 @@ function runHook(hook: Hook, stateJson: string): string | undefined {
   const [stderr, stderrOfHook] = owned(pipe());
   const [refused, refusedOfHook] = owned(pipe());
   const child = fork();
-  if (child === undefined) becomeHook(hook, [stdinOfHook.fd, stdoutOfHook.fd, stderrOfHook.fd], refusedOfHook.fd);
+  if (child === undefined) {
+    becomeHook(hook, env, [stdinOfHook.fd, stdoutOfHook.fd, stderrOfHook.fd], refusedOfHook.fd);
+  }
   stack.use(child.pidfd);
   for (const handle of [stdinOfHook, stdoutOfHook, stderrOfHook, refusedOfHook]) handle.close();
   return hookFailure(hook, attend(child, hook.timeout, { stdin, stdout, stderr, refused }, utf8(stateJson)));
 }
 
-/**
- * The forked process: it becomes the hook, or says why not, and ends. Without an environment in the config it has ours, as with
- * runc and crun.
- */
-function becomeHook(hook: Hook, streams: readonly number[], refusedFd: number): never {
+/** The forked process: it becomes the hook, or says why not, and ends. */
+function becomeHook(hook: Hook, env: readonly string[], streams: readonly number[], refusedFd: number): never {
   let errno = EPERM;
   try {
     // A session of its own: no terminal of ours, and a group that can be killed as a whole.
@@ -145,7 +146,7 @@ function becomeHook(hook: Hook, streams: readonly number[], refusedFd: number): 
     const signals = Array.from({ length: LAST_SIGNAL }, (_, index) => index + 1);
     resetDispositions(signals.filter((signal) => signal !== SIG.KILL && signal !== SIG.STOP));
     restoreMask(new Uint8Array(8));
-    errno = -execve(hook.path, hook.args?.length ? hook.args : [hook.path], hook.env ?? environ);
+    errno = -execve(hook.path, hook.args?.length ? hook.args : [hook.path], hook.env ?? env);
     attempt("write", refused.fd, new Int32Array([errno]), 4);
   } catch {
     attempt("write", refusedFd, new Int32Array([errno]), 4);

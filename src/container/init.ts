@@ -68,6 +68,8 @@ export interface InitContext {
   /** How many descriptors from 3 on the program is to have. */
   readonly preservedFds: number;
   readonly uncommon?: Uncommon | undefined;
+  /** Whether each step is told to the other side. */
+  readonly tellsSteps?: boolean | undefined;
   /** Where the plan has hooks. */
   readonly hooks?: ContainerHooks | undefined;
   /** Where it waits to be started, if that is not to be at once. */
@@ -89,9 +91,11 @@ function failedStep(name: string, error: unknown): Failure {
 }
 
 /** Applies the steps of the root. Each is put into words only if it fails. */
-function applySteps(root: ContainerRoot, steps: readonly RootStep[]): void {
-  for (let index = 0; index < steps.length; index++) {
-    const step = steps[index] as RootStep;
+function applySteps(context: InitContext, root: ContainerRoot): void {
+  const { rootSteps } = context.plan;
+  for (let index = 0; index < rootSteps.length; index++) {
+    const step = rootSteps[index] as RootStep;
+    if (context.tellsSteps === true) tellStep(context, describeStep(step));
     try {
       root.apply(step);
     } catch (error) {
@@ -112,8 +116,12 @@ export function runInit(context: InitContext): never {
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
     if (context.plan.process.init) setTitle("mycontainer-init");
+    tellStep(context, "child process in init()");
     enterNamespaces(context);
-    using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources);
+    using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources, (mount, step) => {
+      send(socketFd, { say: "map", step: context.plan.rootSteps.indexOf(step) }, [mount.fd]);
+      awaitOrder(socketFd, "mapped");
+    });
     makeRoot(context, root);
     send(socketFd, { say: "rooted" }, root.pty === undefined ? [] : [root.pty.master.fd]);
     becomeProgram(context.plan.process, {
@@ -126,6 +134,7 @@ export function runInit(context: InitContext): never {
       socketFd,
       preservedFds: context.preservedFds,
       uncommon: context.uncommon,
+      lastStep: context.tellsSteps === true ? "init: closing the pipe to signal completion" : undefined,
       ...lastStop(context),
     });
   } catch (error) {
@@ -138,20 +147,22 @@ function lastStop(context: InitContext): Partial<ProgramContext> {
   const { gate, socketFd, plan } = context;
   const hooks = plan.hooks?.startContainer ?? [];
   if (gate === undefined && hooks.length === 0) return {};
-  const runHooks = (pid: number) => context.hooks?.run("startContainer", hooks, context.hooks.state("created", pid));
+  // As with runc: those that name no environment have the program's.
+  const runHooks = (pid: number, env: readonly string[]) =>
+    context.hooks?.run("startContainer", hooks, context.hooks.state("created", pid), env);
   return {
     keptFds: gate === undefined ? [] : [gate.fd],
     beforeProgram: () => {
       tell(socketFd, { say: "ready" });
       const order = hear(socketFd);
-      if (order?.say === "start") return { socketFd, confined: () => runHooks(order.pid) };
+      if (order?.say === "start") return { socketFd, confined: (env) => runHooks(order.pid, env) };
       if (order?.say !== "keep" || gate === undefined) exit(1);
       // From here on nobody is there but the engine above, which watches over its containers.
       prctl(PR.setPdeathsig, 0);
       attempt("close", socketFd);
       const { pid, channel } = awaitStart(gate);
       gate.close();
-      return { socketFd: channel?.fd, confined: () => runHooks(pid) };
+      return { socketFd: channel?.fd, confined: (env) => runHooks(pid, env) };
     },
   };
 }
@@ -188,7 +199,12 @@ function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): vo
   }
 }
 
-function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: ContainerRoot): void {
+function tellStep({ tellsSteps, socketFd }: InitContext, text: string): void {
+  if (tellsSteps === true) tell(socketFd, { say: "debug", text });
+}
+
+function makeRoot(context: InitContext, root: ContainerRoot): void {
+  const { plan, handles, socketFd, hooks } = context;
   call("umask", "", 0);
   // No mount that is made here may reach the host: before the first one is made.
   mount("none", "/", null, MS.rec | MS.private);
@@ -200,7 +216,7 @@ function makeRoot({ plan, handles, socketFd, hooks }: InitContext, root: Contain
   if (plan.root.kind === "directory") {
     setAttributes(handles.root.fd, "/", { propagation: plan.rootPropagation.initial, recursive: true });
   }
-  applySteps(root, plan.rootSteps);
+  applySteps(context, root);
   if (hasMountHooks(plan)) {
     tell(socketFd, { say: "mounted" });
     const { pid } = awaitOrder(socketFd, "hooked");

@@ -5,8 +5,8 @@
 import { addProcess, createCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
-import { openBindSource } from "../isolation/bind-source.ts";
-import { writeIdMaps } from "../isolation/idmap.ts";
+import { type ContainerMaps, mapIdsOf, openBindSource } from "../isolation/bind-source.ts";
+import { hostIdOf, writeIdMaps } from "../isolation/idmap.ts";
 import { cloneFlags, inUserNamespace, joinsAhead } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
 import { raiseHardLimits } from "../isolation/rlimits.ts";
@@ -15,7 +15,7 @@ import type { Filter } from "../isolation/seccomp/install.ts";
 import { openOffsetsOf } from "../isolation/time-offsets.ts";
 import { isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
-import { O_RDONLY, openHost } from "../linux/hostpath.ts";
+import { O_RDONLY, openHost, readTextIfThere } from "../linux/hostpath.ts";
 import { cloneHostTree } from "../linux/mount.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { type Child, fork, PR, prctl, sendSignal, waitFor } from "../linux/process.ts";
@@ -24,13 +24,16 @@ import { socketPair } from "../linux/socket.ts";
 import type { Attached } from "../network/attach.ts";
 import type { BridgePlan } from "../network/plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { IdMapping } from "../spec/config.ts";
 import { awaitReport, failureOf, type Listening, type Report, receive, send } from "./channel.ts";
 import type { Emit } from "./events.ts";
-import { forkInside } from "./fork-inside.ts";
+import { forkInside, type Join } from "./fork-inside.ts";
 import type { ContainerHooks } from "./hooks.ts";
 import { hasMountHooks, inStep, isPlaced, lateBinds, runInit } from "./init.ts";
+import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import type { InheritedSignals } from "./program.ts";
+import { withoutCgroup } from "./without-cgroup.ts";
 
 export interface LaunchOptions {
   readonly plan: Plan;
@@ -46,6 +49,8 @@ export interface LaunchOptions {
   /** What runs the plan's hooks, if it has any, and the state of the container that they are told. */
   readonly hooks?: ContainerHooks | undefined;
   readonly uncommon?: Uncommon | undefined;
+  /** Whether each step is an event. */
+  readonly tellsSteps?: boolean;
   /** Has systemd put the first process into the cgroup of the plan's unit. */
   readonly enterUnit?: ((pid: number) => void) | undefined;
   /** Where the container waits for its start; without one it starts at once. */
@@ -86,13 +91,20 @@ export function openDirectoryRoot(path: string): Handle {
 }
 
 /** Opens what is bound into the container, from the host's point of view and with its rights. */
-function openBindSources(plan: Plan): Map<BindStep, Handle> {
+function openBindSources(plan: Plan, maps: ContainerMaps | undefined): Map<BindStep, Handle> {
   const late = lateBinds(plan);
   const sources = new Map<BindStep, Handle>();
   for (const step of plan.rootSteps) {
-    if (step.do === "bind" && !late.includes(step)) sources.set(step, openBindSource(step, plan.idMaps));
+    const isHost = step.do === "bind" && step.inside === undefined && !late.includes(step);
+    if (isHost) sources.set(step, openBindSource(step, maps));
   }
   return sources;
+}
+
+/** How the container's user namespace maps ids; undefined if it has none. */
+function mapsOf({ idMaps }: Plan, joins: readonly Join[]): ContainerMaps | undefined {
+  const user = joins.find(({ type }) => type === "user");
+  return user === undefined ? idMaps : { namespace: user.handle };
 }
 
 /** Makes the cgroup; undefined where the container can be without it, and has to. */
@@ -108,26 +120,38 @@ function makeCgroup({ plan, emit }: LaunchOptions): CgroupPlan | undefined {
   }
 }
 
+/** What is to be done where the planned cgroup could not be made. */
+function withoutOwnCgroup(asked: LaunchOptions): LaunchOptions {
+  const { plan } = asked;
+  if (plan.cgroup === undefined || plan.systemdUnit !== undefined) return asked;
+  return { ...asked, plan: withoutCgroup(plan, plan.cgroup, readTextIfThere("/proc/self/cgroup") ?? "") };
+}
+
 /** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
-export function launch(options: LaunchOptions): Launched {
-  const { plan, root } = options;
+export function launch(asked: LaunchOptions): Launched {
+  const { root } = asked;
+  if (asked.tellsSteps === true) tellSetup(asked);
   using stack = new DisposableStack();
   stack.use(root);
-  const cgroup = makeCgroup(options);
+  const cgroup = makeCgroup(asked);
+  const options = cgroup === undefined ? withoutOwnCgroup(asked) : asked;
+  const { plan } = options;
   const cgroupFd = cgroup === undefined ? undefined : openForClone(cgroup);
   if (cgroupFd !== undefined) stack.use(cgroupFd);
   const cgroupJoins = cgroup === undefined ? [] : openForJoin(cgroup);
   for (const handle of cgroupJoins) stack.use(handle);
-  const bindSources = openBindSources(plan);
-  for (const source of bindSources.values()) stack.use(source);
   const joins = plan.namespaces.join.map(({ type, path }) => ({
     type,
     handle: stack.use(inStep(`opening the ${type} namespace ${path}`, () => openHost(path, O_RDONLY))),
   }));
+  const maps = mapsOf(plan, joins);
+  const bindSources = openBindSources(plan, maps);
+  for (const source of bindSources.values()) stack.use(source);
 
   const [ours, theirs] = socketPair();
   stack.use(ours);
   stack.use(theirs);
+  if (plan.idMaps !== undefined) giveStreamsTo(plan, plan.idMaps.uids, options.streams);
   // Nobody in the container may look into our memory or at our files before the program runs (CVE-2016-9962, CVE-2019-5736).
   prctl(PR.setDumpable, 0);
   const ahead = joinsAhead(plan.namespaces);
@@ -148,13 +172,14 @@ export function launch(options: LaunchOptions): Launched {
       preservedFds: options.preservedFds ?? 0,
       hooks: options.hooks,
       uncommon: options.uncommon,
+      tellsSteps: options.tellsSteps,
       gate: options.gate,
     });
   }
   theirs.close();
   try {
     options.born(child.pid);
-    return { child, terminal: complete(options, child, ours.fd) };
+    return { child, terminal: complete(options, maps, child, ours.fd) };
   } catch (error) {
     sendSignal(child.pidfd.fd, SIG.KILL);
     waitFor(child);
@@ -164,11 +189,21 @@ export function launch(options: LaunchOptions): Launched {
 }
 
 /** All that is done around the new process while and after it makes its root. Returns its terminal. */
-function complete(options: LaunchOptions, child: Child, socketFd: number): Handle | undefined {
+function complete(
+  options: LaunchOptions,
+  maps: ContainerMaps | undefined,
+  child: Child,
+  socketFd: number,
+): Handle | undefined {
   const { plan, emit, hooks } = options;
   const listening: Listening = {
     warn: (text) => emit({ kind: "warning", text }),
+    debug: (text) => emit({ kind: "debug", text }),
     listener: (fd) => options.listener?.(child, fd),
+    map: (mount, index) => {
+      const step = plan.rootSteps[index];
+      if (step?.do === "bind") mapIdsOf(mount, step, maps);
+    },
   };
   if (plan.process.oomScoreAdj !== undefined) setOomScore(child.pid, plan.process.oomScoreAdj);
   if (plan.systemdUnit !== undefined) enterUnit(options, child.pid);
@@ -199,6 +234,15 @@ function complete(options: LaunchOptions, child: Child, socketFd: number): Handl
   }
   awaitReport(socketFd, "end", listening);
   return terminal;
+}
+
+function tellSetup({ plan: { namespaces, cgroup, network, idMaps }, emit }: LaunchOptions): void {
+  const debug = (text: string) => emit({ kind: "debug", text });
+  debug(`nsexec container setup: new namespaces: ${namespaces.create.join(", ") || "none"}`);
+  for (const { type, path } of namespaces.join) debug(`the ${type} namespace is that of ${path}`);
+  if (idMaps !== undefined) debug(`ids mapped: ${idMaps.uids.length} ranges of users, ${idMaps.gids.length} of groups`);
+  for (const { directory } of cgroup?.directories ?? []) debug(`cgroup ${directory}`);
+  debug(`network: ${network.kind}`);
 }
 
 /** The process may have ended by now, having found that its program cannot run: what it said of that is waited for next. */
@@ -240,6 +284,12 @@ function attach({ plan: { network }, attachNetwork }: LaunchOptions, pid: number
   if (network.kind !== "bridge") return undefined;
   if (attachNetwork === undefined) throw new Error("a bridge is planned, and nobody attaches to it");
   return inStep("network", () => attachNetwork(network, pid));
+}
+
+/** From inside of a user namespace that does not know their owner, they could not be given away. */
+function giveStreamsTo({ process }: Plan, uids: readonly IdMapping[], streams: readonly number[] | undefined): void {
+  const uid = hostIdOf(process.user.uid, uids);
+  if (uid !== undefined && !process.terminal) giveStreams(uid, streams);
 }
 
 function useStreams(streams: readonly [number, number, number]): void {

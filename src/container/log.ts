@@ -107,6 +107,11 @@ export class LogWriter implements Disposable {
   }
 }
 
+/** Makes the file, empty: who asks for the log of a container that has just started finds it. */
+export function beginLog(path: string): void {
+  openLog(path).close();
+}
+
 function openLog(path: string): Handle {
   return openHost(path, O_WRONLY | O_CREAT | O_APPEND, 0o600);
 }

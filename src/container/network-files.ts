@@ -2,7 +2,16 @@
  * The files by which a container's programs find names, in its directory; they are bound into its /etc.
  */
 import { readTextIfThere, writeNewFile } from "../linux/hostpath.ts";
-import { hostnameFile, hostsFile, isStubOnly, RESOLV_CONF, RESOLVED_CONF, resolvConf } from "../network/files.ts";
+import {
+  hostnameFile,
+  hostsFile,
+  isStubOnly,
+  OWN_LOOPBACK,
+  type OwnName,
+  RESOLV_CONF,
+  RESOLVED_CONF,
+  resolvConf,
+} from "../network/files.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RunOptions } from "./options.ts";
 import type { ContainerPaths } from "./paths.ts";
@@ -15,6 +24,12 @@ function hostResolvConf(): string {
   return isStubOnly(text) ? (readTextIfThere(RESOLVED_CONF) ?? text) : text;
 }
 
+/** Known already, unless it is yet to get an address. */
+function ownName({ network, hostname, domainname = "" }: Plan): OwnName | undefined {
+  if (network.kind === "bridge" || hostname === undefined) return undefined;
+  return { address: OWN_LOOPBACK, hostname, domainname };
+}
+
 export function writeNetworkFiles(paths: ContainerPaths, options: RunOptions, plan: Plan): void {
   const { network } = plan;
   const hostNetwork = network.kind === "host";
@@ -25,10 +40,12 @@ export function writeNetworkFiles(paths: ContainerPaths, options: RunOptions, pl
     search: options.dnsSearch,
     options: options.dnsOptions,
   });
+  const own = ownName(plan);
   const hosts = hostsFile({
     ...(hostNetwork ? { base: readTextIfThere("/etc/hosts") ?? "" } : {}),
     addHosts: options.addHosts,
     ...(network.kind === "bridge" ? { gateway: network.network.gateway } : {}),
+    ...(own === undefined ? {} : { own }),
   });
   writeNewFile(paths.resolvConf, resolv, MODE);
   writeNewFile(paths.hosts, hosts, MODE);

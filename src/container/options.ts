@@ -3,6 +3,7 @@
  * looked up yet: names of users, images and networks are as they were given.
  */
 import type { DeviceRule, Rlimit } from "../spec/config.ts";
+import type { Healthcheck } from "../spec/image.ts";
 
 export type NetworkChoice =
   | { readonly kind: "bridge" }
@@ -84,16 +85,24 @@ export interface RunOptions {
   readonly user?: string;
   readonly groupAdd: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** What of the image's health check is to be otherwise; `["NONE"]` takes it away. */
+  readonly healthcheck?: Healthcheck;
   readonly limits: LimitOptions;
   readonly rlimits: readonly Rlimit[];
   readonly shmSizeBytes?: number;
   readonly mounts: readonly MountRequest[];
+  /** Whether /tmp is the root's own directory, and what is written there stays; unless told, it is a tmpfs. */
+  readonly keepsTmp?: boolean;
   readonly devices: readonly DeviceRequest[];
   /** What else of the host's devices may be opened, once a node for it has been made. */
   readonly deviceRules: readonly DeviceRule[];
   readonly network: NetworkChoice;
   /** As docker writes them: `8080:80/tcp`. */
   readonly publish: readonly string[];
+  /** Ports that it listens on: `53/udp`, `8000-8010`. */
+  readonly expose: readonly string[];
+  /** Whether all that it listens on is published, on free ports. */
+  readonly publishAll: boolean;
   readonly ip?: string;
   readonly mac?: string;
   readonly dns: readonly string[];

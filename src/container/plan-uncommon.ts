@@ -54,12 +54,12 @@ export function planUncommonProgram(process: Process, spec: Spec, isExec: boolea
   const memory = memoryPolicy === undefined ? undefined : planMemoryPolicy(memoryPolicy);
   const scheduling = scheduler === undefined ? undefined : planScheduler(scheduler);
   const io = ioPriority === undefined ? undefined : planIoPriority(ioPriority);
-  const cpus = execCPUAffinity?.final || execCPUAffinity?.initial;
+  const cpus = execCPUAffinity?.final;
   const affinity = isExec && cpus ? parseCpuList(cpus) : undefined;
   return () => {
     if (persona !== undefined) applyPersonality(persona);
     if (memory !== undefined) applyMemoryPolicy(memory);
-    if (scheduling !== undefined) applyScheduler(scheduling);
+    if (scheduling !== undefined) applyScheduler(scheduling, spec.linux?.resources?.cpu?.cpus);
     if (io !== undefined) applyIoPriority(io);
     if (affinity !== undefined) applyCpuAffinity(affinity);
   };

@@ -2,7 +2,7 @@
  * From options to a container that is ready to be made: looked up, composed, planned, and noted on disk.
  */
 import { Failure } from "../failure.ts";
-import type { ResolvedImage } from "../image/resolve.ts";
+import { baseNameIn, type ResolvedImage } from "../image/resolve.ts";
 import type { HostRange } from "../isolation/idmap.ts";
 import { chooseIdRange } from "../isolation/idmap.ts";
 import { wallClockMs } from "../linux/clock.ts";
@@ -23,21 +23,24 @@ import {
 import { writeAll } from "../linux/io.ts";
 import { geteuid, getpid } from "../linux/process.ts";
 import { parseSignal } from "../linux/signal.ts";
-import type { Reservation } from "../network/ports.ts";
+import type { Reservation, ReservedPort } from "../network/ports.ts";
 import { reservePorts } from "../network/ports.ts";
 import type { IdMaps, Plan } from "../plan/plan.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
-import type { Design, PrepareRequest } from "./design.ts";
+import type { Design, Ground, PrepareRequest } from "./design.ts";
 import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
-import { reconcile, removeFiles } from "./destroy.ts";
+import { reconcile, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { exposedPorts } from "./exposed.ts";
+import { healthPlanOf, mergeHealthcheck } from "./health.ts";
 import { newId } from "./id.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import { openRoot } from "./open-root.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import type { ContainerPaths, StateRoot } from "./paths.ts";
 import { containerPaths } from "./paths.ts";
+import { savedText } from "./saved-text.ts";
 import type { ContainerState } from "./state.ts";
 import { claim, claimName, isValidId, nameProcess, releaseName, writeState } from "./state.ts";
 import { ensureVolume } from "./volumes.ts";
@@ -51,6 +54,8 @@ export interface Prepared {
   /** Held as long as the container is supervised. */
   readonly lock: Handle;
   readonly rootMount: Handle;
+  /** What something is mounted on in it. */
+  readonly mountPoints: readonly string[];
   readonly ports: Reservation;
   readonly interactive: boolean;
   readonly ownNetworkFiles: boolean;
@@ -61,24 +66,51 @@ const ID_TRIES = 16;
 const OTHERS_WRITE = 0o022;
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
-export function prepare({ root, options, defaults, seccomp }: PrepareRequest, emit: Emit): Prepared {
+export function prepare({ image: given, ...request }: PrepareRequest, emit: Emit): Prepared {
+  const { root, options } = request;
   checkOwner(root);
-  const image = imageOf(root, options);
-  const { id, lock } = claimNewId(root, image.baseName);
+  // The directory comes first, and then the look at the image: whoever removes images takes them out of sight, and then looks for
+  // directories (image/aside.ts). An id needs one look more, for the container's own.
+  const baseName = given?.baseName ?? baseNameIn(options.image) ?? imageOf(root, options).baseName;
+  const { id, lock } = claimNewId(root, baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
-  stack.defer(() => removeFiles(root, { id, name }));
+  stack.defer(() => removeAll(root, { id, name }));
+  const image = given ?? imageOf(root, options);
   takeName(root, name, id);
   emit({ kind: "creating", id });
-  const paths = containerPaths(root, id);
-  const removeAtEnd = isRemovedAtEnd(options);
   const idMap = options.userns ? chooseIdRange() : undefined;
-  const idMaps = idMap === undefined ? undefined : mapsOf(idMap);
-  const ground = { root, options, defaults, seccomp, image, id, ...(idMap === undefined ? {} : { idMap }) };
-  if (image.directory === undefined) makeOverlayDirectories(paths, idMaps);
-  const source = rootSource({ options, image }, paths);
-  const rootMount = stack.use(openRoot(source, idMaps === undefined ? {} : { idMaps }));
+  if (image.directory === undefined) makeOverlayDirectories(containerPaths(root, id), mapsOf(idMap));
+  const ground = { ...request, image, id, ...(idMap === undefined ? {} : { idMap }) };
+  const prepared = equip(ground, { name, lock }, stack, emit);
+  if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
+  stack.move();
+  return prepared;
+}
+
+export interface Identity {
+  readonly name: string;
+  readonly lock: Handle;
+  /** What is known of it, if it is made again. */
+  readonly former?: ContainerState;
+}
+
+/**
+ * All of a container but its directory: its root, its plan, its ports, and the record of what is about to be done. What is opened
+ * goes with the stack.
+ */
+export function equip(
+  ground: Omit<Ground, "accountRoots">,
+  { name, lock, former }: Identity,
+  stack: DisposableStack,
+  emit: Emit,
+): Prepared {
+  const { root, options, defaults, image, id } = ground;
+  const paths = containerPaths(root, id);
+  const idMaps = mapsOf(ground.idMap);
+  const removeAtEnd = isRemovedAtEnd(options);
+  const rootMount = stack.use(openRoot(rootSource(ground, paths), idMaps === undefined ? {} : { idMaps }));
   makeBindSources(options);
   const designed = design({ ...ground, accountRoots: [rootMount.fd] });
   for (const [target, path] of Object.entries(volumesOf(root, options, image, id))) {
@@ -86,14 +118,18 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
   }
   if (designed.ownNetworkFiles) writeNetworkFiles(paths, options, designed.plan);
   const { network } = designed.plan;
-  const ports = reservePorts(network.kind === "bridge" ? network.ports : []);
+  const isStarted = ground.keepsRoot !== true || former !== undefined;
+  const ports = reservePorts(network.kind === "bridge" && isStarted ? network.ports : []);
   for (const handle of ports.handles) stack.use(handle);
-  const state = initialState(options, defaults, image, designed, { id, name, removeAtEnd });
+  const fresh = initialState(options, defaults, image, designed, ports.ports, { id, name, removeAtEnd });
+  const state = former === undefined ? fresh : madeAgain(fresh, former);
   writeNewFile(paths.config, stringifyExact(designed.spec));
+  if (former === undefined && (!removeAtEnd || ground.keepsRoot === true)) {
+    const { terminal } = designed.plan.process;
+    writeNewFile(paths.options, savedText({ options, defaults, terminal, interactive: designed.interactive }));
+  }
   writeState(root, state, { durable: !removeAtEnd });
-  if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
   for (const text of designed.plan.cgroup?.warnings ?? []) emit({ kind: "warning", text });
-  stack.move();
   return {
     plan: designed.plan,
     state,
@@ -101,10 +137,22 @@ export function prepare({ root, options, defaults, seccomp }: PrepareRequest, em
     imageName: image.baseName,
     lock,
     rootMount,
+    mountPoints: (designed.spec.mounts ?? []).map(({ destination }) => destination),
     ports,
     interactive: designed.interactive,
     ownNetworkFiles: designed.ownNetworkFiles,
     cgroupTold: tellCgroup(options, defaults, designed),
+  };
+}
+
+/** The state of a container that is made again: what it was before stays known until it runs. */
+function madeAgain(fresh: ContainerState, former: ContainerState): ContainerState {
+  const { name, image, createdMs, labels, exit, removeAtEnd, status } = former;
+  return {
+    ...fresh,
+    ...{ name, image, createdMs, labels, removeAtEnd },
+    ...(exit === undefined ? {} : { exit }),
+    before: status === "created" ? "created" : "exited",
   };
 }
 
@@ -121,7 +169,8 @@ function writeIdFile(path: string, id: string): void {
   }
 }
 
-function mapsOf(range: HostRange): IdMaps {
+function mapsOf(range: HostRange | undefined): IdMaps | undefined {
+  if (range === undefined) return undefined;
   const map = [{ containerID: 0, ...range }];
   return { uids: map, gids: map };
 }
@@ -146,12 +195,16 @@ function initialState(
   defaults: Defaults,
   image: ResolvedImage,
   designed: Design,
+  ports: readonly ReservedPort[],
   identity: { readonly id: string; readonly name: string; readonly removeAtEnd: boolean },
 ): ContainerState {
   const supervisor = nameProcess(getpid());
   if (supervisor === undefined) throw new Error("this process is not in /proc");
   const stopSignal = options.stopSignal ?? image.config.StopSignal ?? "SIGTERM";
   if (parseSignal(stopSignal) === undefined) throw new Failure(`unknown stop signal '${stopSignal}'`);
+  const exposed = exposedPorts(options, image.config);
+  const healthcheck = mergeHealthcheck(options.healthcheck, image.config.Healthcheck);
+  healthPlanOf(healthcheck); // says what is wrong with it
   return {
     version: 1,
     ...identity,
@@ -169,6 +222,9 @@ function initialState(
     seccomp: designed.plan.process.seccomp.kind,
     stopSignal,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? defaults.stopTimeoutSeconds,
+    ...(ports.length === 0 ? {} : { ports }),
+    ...(exposed.length === 0 ? {} : { exposed }),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
   };
 }
 
@@ -194,7 +250,7 @@ function claimNewId(root: StateRoot, baseName: string): { id: string; lock: Hand
 }
 
 /** Gives the container its name. A name of a container that has died half way is freed first. */
-function takeName(root: StateRoot, name: string, id: string): void {
+export function takeName(root: StateRoot, name: string, id: string): void {
   if (name === id) return;
   if (!isValidId(name)) {
     throw new Failure(`bad container name '${name}'`, {

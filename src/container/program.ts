@@ -3,7 +3,7 @@
  * that capabilities(7), prctl(2) and seccomp(2) ask for. Used by a container's first process and by exec.
  */
 import { EXIT, Failure, shortened } from "../failure.ts";
-import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet } from "../isolation/capabilities.ts";
+import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet, notInheritable } from "../isolation/capabilities.ts";
 import { applyRlimits } from "../isolation/rlimits.ts";
 import { type Filter, installFilter } from "../isolation/seccomp/install.ts";
 import { decode } from "../linux/door.ts";
@@ -16,6 +16,7 @@ import { parseStatx, STATX_WANTED, statxWords } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { hear, tell } from "./channel.ts";
+import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { stayAsInit } from "./reaper.ts";
 
@@ -30,8 +31,8 @@ export interface InheritedSignals {
 export interface LastStop {
   /** To whoever has let the process go on. */
   readonly socketFd: number | undefined;
-  /** What is still to be done, as confined as the program is. */
-  readonly confined?: () => void;
+  /** What is still to be done, as confined as the program is, which has that environment. */
+  readonly confined?: (env: readonly string[]) => void;
 }
 
 export interface ProgramContext {
@@ -51,6 +52,8 @@ export interface ProgramContext {
   readonly awaitGo?: () => void;
   /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
   readonly beforeProgram?: () => LastStop;
+  /** Where steps are told to the other side: the last of them. */
+  readonly lastStep?: string | undefined;
   /** What else may not be closed until then. */
   readonly keptFds?: readonly number[];
 }
@@ -58,12 +61,14 @@ export interface ProgramContext {
 const DEFAULT_UMASK = 0o022;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const FIRST_OTHER_FD = 3;
+const ROOT = 0;
 const X_OK = 1;
 const AT_EACCESS = 0x200;
 const [EPERM, ENOENT, EACCES, ENOEXEC, ENOTDIR, ENOSYS, ELOOP] = [1, 2, 13, 8, 20, 38, 40];
 
 /** Becomes the program of the plan, or throws a Failure that says why not. */
 export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never {
+  if (plan.user.uid !== ROOT && context.terminal === undefined) giveStreams(plan.user.uid);
   if (plan.init) {
     stayAsInit(() => {
       // The first process of `--init` calls nothing that is worth announcing, and has nobody to tell.
@@ -79,6 +84,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // and that execve(2) closes it comes too late (CVE-2024-21626).
   closeFromBut(FIRST_OTHER_FD + (context.preservedFds ?? 0), [context.socketFd, ...(context.keptFds ?? [])]);
   const warn = (text: string) => tell(context.socketFd, { say: "warning", text });
+  if (context.lastStep !== undefined) tellLastSteps(plan, context, context.lastStep);
   for (const warning of applyRlimits(plan.rlimits)) warn(warning);
   context.uncommon?.applyToProgram();
   const env = withHome(plan.env, context.uncommon?.home);
@@ -89,6 +95,8 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
     warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
+  for (const name of notInheritable(plan.capabilities))
+    warn(`can't raise ambient capability ${name}: it is not inheritable`);
   if (!entered) enterDirectory(plan.cwd, { again: false });
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.
@@ -98,13 +106,24 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const { socketFd, confined }: LastStop = context.beforeProgram?.() ?? { socketFd: context.socketFd };
   try {
     if (plan.noNewPrivileges) install(context.filter, socketFd);
-    confined?.();
+    confined?.(env);
     resetDispositions(context.signals.ignored);
     restoreMask(context.signals.mask);
-    throw notExecuted(plan.args[0] ?? "", -execve(path, plan.args, env));
+    const errno = -execve(path, plan.args, env);
+    throw notExecuted(plan.args[0] ?? "", errno, mayExecute(path) === 0 && isFile(path));
   } catch (error) {
     reportFailure(socketFd, error);
   }
+}
+
+/** All at once, while nothing is limited yet: under the program's filter of calls there may be no telling. */
+function tellLastSteps(plan: ProcessPlan, { socketFd, filter }: ProgramContext, last: string): void {
+  const debug = (text: string) => tell(socketFd, { say: "debug", text });
+  const { uid, gid } = plan.user;
+  debug(`user ${uid}:${gid}, working directory ${plan.cwd}, ${plan.env.length} variables`);
+  debug(`capabilities: ${(plan.capabilities.bounding ?? []).join(", ") || "none"}`);
+  if (filter !== undefined) debug(`seccomp filter flags: ${filter.flags}`);
+  debug(last);
 }
 
 function withHome(env: readonly string[], home: (() => string) | undefined): readonly string[] {
@@ -134,7 +153,7 @@ function giveUpPrivileges(
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
   if (!plan.noNewPrivileges) install(filter, socketFd);
   prctl(PR.setKeepcaps, 1);
-  setGroups(plan.user.additionalGids ?? []);
+  if (plan.keepsGroups !== true) setGroups(plan.user.additionalGids ?? []);
   setIds(plan.user.uid, plan.user.gid);
   const lacking = applyCapabilities(plan.capabilities);
   if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
@@ -226,7 +245,7 @@ function isFile(path: string): boolean {
   return result === 0 ? parseStatx(status).type === "file" : result === -EPERM || result === -ENOSYS;
 }
 
-function notExecuted(name: string, errno: number): Failure {
+function notExecuted(name: string, errno: number, found = false): Failure {
   const missing = errno === ENOENT || errno === ENOTDIR || errno === ELOOP;
   let reason = errnoText(errnoName(errno));
   if (errno === ENOENT)
@@ -234,7 +253,7 @@ function notExecuted(name: string, errno: number): Failure {
   return new Failure(`cannot run '${name}': ${reason}`, {
     hint: hintFor(errno),
     exitCode: missing ? EXIT.notFound : EXIT.notExecutable,
-    program: { name, code: errnoName(errno) },
+    program: { name, code: errnoName(errno), found },
   });
 }
 

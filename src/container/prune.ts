@@ -4,13 +4,18 @@
 import { Failure } from "../failure.ts";
 import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
 import { type ImageRecord, listRecords } from "../image/store.ts";
+import { monotonicMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
-import { listDirectory, readText, removeTree } from "../linux/hostpath.ts";
+import type { Handle } from "../linux/fd.ts";
+import { exists, readText } from "../linux/hostpath.ts";
+import { takeChanges, watchDirectory } from "../linux/inotify.ts";
+import { waitReadable } from "../linux/poll.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 import { removeContainer } from "./control.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import type { ContainerState } from "./state.ts";
+import { type ContainerState, isIdle, listIds, lockDirectory, readState } from "./state.ts";
 import { allStates, volumesInUse } from "./usage.ts";
+import { listVolumes, readVolumeRecord, removeVolume, volumeMadeMs } from "./volumes.ts";
 
 /** What is pruned of what could be. */
 export interface PruneFilter {
@@ -35,6 +40,44 @@ export function isMeant(
 export const usersOf = (states: readonly ContainerState[]): ImageUser[] =>
   states.map(({ id, imageDigest }) => ({ container: id, digest: imageDigest }));
 
+/** How long a container that is being made is waited for: its volumes may have to be filled. */
+const MAKING_TIMEOUT_MS = 30_000;
+/** The kernel tells of a closed file before it gives its lock back. */
+const LOOK_AGAIN_MS = 50;
+
+/** What a container is made of, once that is known: undefined if it came to nothing. */
+function settledState(root: StateRoot, id: string): ContainerState | undefined {
+  const { directory } = containerPaths(root, id);
+  const deadlineMs = monotonicMs() + MAKING_TIMEOUT_MS;
+  let changes: Handle | undefined;
+  try {
+    for (;;) {
+      const state = readState(root, id);
+      if (state !== undefined || !exists(directory)) return state;
+      // Whoever was about to make it has died.
+      using free = lockDirectory(directory);
+      if (free !== undefined) return undefined;
+      if (monotonicMs() > deadlineMs) {
+        throw new Failure(`container '${id}' has been in the making for long, of an image that is not known yet`, {
+          hint: "try it again",
+        });
+      }
+      if (changes !== undefined) waitReadable(changes.fd, LOOK_AGAIN_MS);
+      if (changes !== undefined) takeChanges(changes.fd);
+      changes ??= watchDirectory(directory);
+    }
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    return undefined;
+  } finally {
+    changes?.close();
+  }
+}
+
+/** Who uses images, with those that are just being made. */
+export const settledUsers = (root: StateRoot): ImageUser[] =>
+  usersOf(listIds(root).flatMap((id) => settledState(root, id) ?? []));
+
 /** The images that are to go: without a name, or with `all` every one that no container uses. Pure. */
 export function imagesToPrune(
   records: readonly ImageRecord[],
@@ -54,7 +97,7 @@ export function* pruneImages(root: StateRoot, all: boolean, filter: PruneFilter)
   const candidates = imagesToPrune(listRecords(root.images), usersOf(allStates(root)), all, filter);
   for (const { name, id } of candidates) {
     try {
-      yield* removeImage(root.images, name ?? id, { force: false, users: usersOf(allStates(root)) });
+      yield* removeImage(root.images, name ?? id, { force: false, users: () => settledUsers(root) });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }
@@ -64,7 +107,7 @@ export function* pruneImages(root: StateRoot, all: boolean, filter: PruneFilter)
 /** Removes containers that have ended, with their volumes without names. Yields their ids. */
 export function* pruneContainers(root: StateRoot, filter: PruneFilter): Generator<string> {
   for (const { id, status, createdMs, labels } of allStates(root)) {
-    if (status !== "exited" || !isMeant(filter, createdMs, labels)) continue;
+    if (!isIdle({ status }) || !isMeant(filter, createdMs, labels)) continue;
     removeContainer(root, id, { force: false, volumes: true });
     yield id;
   }
@@ -86,15 +129,18 @@ export function mountSourcesOf(root: StateRoot, states: readonly ContainerState[
 }
 
 /** Removes volumes that no container mounts: those without a name, or with `all` all of them. Yields their names. */
-export function* pruneVolumes(root: StateRoot, all: boolean): Generator<string> {
+export function* pruneVolumes(root: StateRoot, all: boolean, filter: PruneFilter): Generator<string> {
   const states = allStates(root);
   const used = volumesInUse(root, mountSourcesOf(root, states));
   const ids = new Set(states.map(({ id }) => id));
-  for (const { name } of listDirectory(root.volumes)) {
+  for (const name of listVolumes(root)) {
+    const record = readVolumeRecord(root, name);
     const owner = name.slice(0, Math.max(0, name.indexOf(".")));
-    const isOwn = /^[a-z0-9-]+-[0-9a-f]{6}\.[0-9]+$/.test(name);
+    const isOwn = /^[a-z0-9-]+-[0-9a-f]{6}\.[0-9]+$/.test(name) || record?.isNamed === false;
     if (used.has(name) || ids.has(owner) || !(all || isOwn)) continue;
-    removeTree(`${root.volumes}/${name}`);
+    const createdMs = record?.createdMs ?? volumeMadeMs(root, name);
+    if (!isMeant(filter, createdMs, record?.labels ?? {})) continue;
+    removeVolume(root, name);
     yield name;
   }
 }

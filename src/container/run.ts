@@ -1,8 +1,8 @@
 /**
  * `run`: makes a container, watches over it, and cleans up after it; in the foreground, or in a monitor of its own.
  */
+import { ownChoice } from "../cgroup/choice.ts";
 import { oomKills } from "../cgroup/stats.ts";
-import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { monotonicMs, wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
@@ -13,32 +13,37 @@ import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
 import { type Attached, attachNetwork } from "../network/attach.ts";
+import { ownLine } from "../network/files.ts";
 import { type Attendance, attend, leave, lookIfNeeded } from "./attendance.ts";
-import { reconcileAll, releaseResources, removeFiles } from "./destroy.ts";
+import { fallBack, reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
+import { healthPlanOf } from "./health.ts";
+import { beginHealth } from "./health-file.ts";
+import { watchHealth } from "./health-watch.ts";
 import { type Launched, launch } from "./launch.ts";
+import { beginLog } from "./log.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
-import type { Defaults, RunOptions } from "./options.ts";
+import type { RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
 import type { InheritedSignals } from "./program.ts";
+import { openStand } from "./spectators.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
-import { removeOwnVolumes } from "./volumes.ts";
 
 /** 128 and SIGKILL: what the kernel does where memory runs out, and what a shell says of a child that it was done to. */
 const KILLED = 137;
 
 /** A container whose program runs, and what its supervisor holds of it. */
-interface Running extends Launched {
+export interface Running extends Launched {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   readonly startedAtMs: number;
   readonly attendance: Attendance;
 }
 
-interface StartOptions {
+export interface StartOptions {
   readonly root: StateRoot;
   readonly attendance: Attendance;
   readonly prepared: Prepared;
@@ -51,7 +56,7 @@ interface StartOptions {
 }
 
 /** Makes the container and lets its program go; undoes everything if that does not come to its end. */
-function start(options: StartOptions): Running {
+export function start(options: StartOptions): Running {
   const { root, prepared, emit, attendance } = options;
   let state = prepared.state;
   const durable = !state.removeAtEnd;
@@ -74,7 +79,9 @@ function start(options: StartOptions): Running {
         tellMade(prepared, attached, emit);
       },
     });
-    state = { ...state, status: "running", startedMs: wallClockMs() };
+    if (healthPlanOf(state.healthcheck) !== undefined) beginHealth(root, state.id, monotonicMs());
+    const { before: _before, exit: _exit, ...rest } = state;
+    state = { ...rest, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
     return { ...launched, prepared, state, startedAtMs: monotonicMs(), attendance };
@@ -87,10 +94,10 @@ function start(options: StartOptions): Running {
 
 /** The container's own name in its /etc/hosts: its address is known only now. */
 function nameOwnAddress(prepared: Prepared, address: string): void {
-  const { hostname } = prepared.plan;
+  const { hostname, domainname = "" } = prepared.plan;
   if (hostname === undefined || !prepared.ownNetworkFiles) return;
   using file = openHost(prepared.paths.hosts, O_WRONLY | O_APPEND);
-  writeAll(file.fd, `${address}\t${hostname}\n`, prepared.paths.hosts);
+  writeAll(file.fd, ownLine({ address, hostname, domainname }), prepared.paths.hosts);
 }
 
 function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit): void {
@@ -110,7 +117,7 @@ function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit
 /** Undoes a container that did not come to run. */
 function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
   releaseResources(root, state, "now");
-  removeFiles(root, state);
+  fallBack(root, state);
   for (const port of prepared.ports.handles) port.close();
   prepared.lock.close();
 }
@@ -128,7 +135,7 @@ function reconcileOthers(root: StateRoot, { attendance }: Running, emit: Emit): 
 }
 
 /** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
-function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
+export function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
   const { state, prepared } = running;
   const code = exitCodeOf(ending);
   const outOfMemory = code === KILLED && oomKills(state.cgroupPath) > 0;
@@ -140,8 +147,7 @@ function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): 
   for (const port of prepared.ports.handles) port.close();
   tellWaiting(root, state, exit.code);
   if (state.removeAtEnd) {
-    removeFiles(root, state);
-    removeOwnVolumes(root, state.id);
+    removeAll(root, state);
     if (prepared.plan.root.kind !== "directory") emit({ kind: "rootfs-removed" });
   } else {
     const { init: _init, ...rest } = state;
@@ -167,14 +173,23 @@ function tellWaiting(root: StateRoot, state: ContainerState, code: number): void
 /** What is to be run, and how that is told. */
 export interface RunRequest {
   readonly root: StateRoot;
-  readonly options: RunOptions;
-  readonly defaults: Defaults;
-  readonly seccomp: SeccompChoice;
+  readonly options: Pick<RunOptions, "timeoutSeconds" | "sigProxy">;
+  /** Has the container ready to be made: by prepare.ts, or again.ts. */
+  readonly prepare: (emit: Emit) => Prepared;
   /** Compiled before, since compiling one may mean to load the compiler. */
   readonly filter: Filter | undefined;
   readonly emit: Emit;
   /** When the command began, on the monotonic clock. */
   readonly startMs: number;
+}
+
+/** Begins the health checks that the container is to have. */
+function checksOf({ root, filter }: RunRequest, { prepared, state }: Running, signals: InheritedSignals) {
+  const { namespaces: own, process } = prepared.plan;
+  const { init, cgroupPath } = state;
+  const namespaces = [...own.create, ...own.join.map(({ type }) => type)];
+  const target = { init, cgroup: ownChoice(cgroupPath), namespaces, process, filter, signals };
+  return (loop: EventLoop) => watchHealth(loop, { root, state, target });
 }
 
 /** Runs a container in the foreground. Returns its exit code. */
@@ -183,20 +198,23 @@ export function runForeground(request: RunRequest): number {
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   const attendance = attend(root);
-  const prepared = prepare(request, emit);
+  const prepared = request.prepare(emit);
   using loop = new EventLoop();
   using streams = plainStreams();
   const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
   const timeout = options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 };
+  const checks = checksOf(request, running, inherited);
   let ending: Ending;
   if (running.terminal === undefined) {
     streams.started(loop);
     reconcileOthers(root, running, emit);
+    using _checks = checks(loop);
     ending = supervise({ child: running.child, loop, signals, forward: options.sigProxy, ...timeout });
     streams.finish();
   } else {
     using session = connectTerminal(loop, running.terminal, prepared.interactive);
     reconcileOthers(root, running, emit);
+    using _checks = checks(loop);
     ending = supervise({
       child: running.child,
       loop,
@@ -221,22 +239,27 @@ export function runDetached(request: RunRequest): string {
   return inMonitor(
     () => {
       const attendance = attend(root);
-      const prepared = prepare(request, emit);
+      const prepared = request.prepare(emit);
+      beginLog(prepared.paths.log);
       const streams = loggedStreams();
-      const ownHandles = streams.sources.map(({ from }) => from);
+      const stand = openStand(prepared.paths.attach);
+      const ownHandles = [stand, ...streams.sources.map(({ from }) => from)];
       const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles });
       streams.started();
-      return { running, streams, id: prepared.state.id };
+      return { running, streams, stand, id: prepared.state.id };
     },
-    ({ running, streams }) => {
+    ({ running, streams, stand }) => {
       using _streams = streams;
       const { terminal, child, state } = running;
       const sources = terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
       reconcileOthers(root, running, emit);
-      const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
+      const supervision = {
         signals,
+        checks: checksOf(request, running, inherited),
         ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),
-      });
+      };
+      const look = { stand, terminal, interactive: running.prepared.interactive };
+      const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, supervision, look);
       finish(root, running, ending, () => {});
     },
     (text) => emit({ kind: "warning", text }),

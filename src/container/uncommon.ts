@@ -34,8 +34,8 @@ export async function uncommonOfExec(process: Process, spec: Spec): Promise<Unco
 
 /** Looks up the home directory of the program's user, if the environment does not have HOME: as runc and crun do. */
 function homeOf(process: Process | undefined): (() => string) | undefined {
-  const has = process?.env?.some((entry) => entry.startsWith("HOME=") && entry !== "HOME=");
-  if (process === undefined || has === true) return undefined;
+  const last = process?.env?.findLast((entry) => entry.startsWith("HOME=")) ?? "HOME=";
+  if (process === undefined || last !== "HOME=") return undefined;
   return () => homeInRoot(process.user.uid);
 }
 

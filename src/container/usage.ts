@@ -1,6 +1,8 @@
 /**
  * What containers, images and volumes take on disk.
  */
+import { cacheMountsOf, listCached } from "../image/cache-records.ts";
+import { hexOf } from "../image/reference.ts";
 import type { ImageRecord } from "../image/store.ts";
 import { listRecords, storePaths } from "../image/store.ts";
 import { entriesOf } from "../linux/directory.ts";
@@ -10,7 +12,8 @@ import { listDirectory, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, openHost } fr
 import { openEntry } from "../linux/rootpath.ts";
 import { statusWithUsage } from "../linux/status.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type ContainerState, listIds, readState } from "./state.ts";
+import { type ContainerState, isIdle, listIds, readState } from "./state.ts";
+import { listVolumes } from "./volumes.ts";
 
 /** A tree below an open directory: the blocks that it takes; files of several names count once. */
 function usageBelow(directory: Handle, seen: Set<string>): number {
@@ -56,20 +59,39 @@ export function allStates(root: StateRoot): ContainerState[] {
   return listIds(root).flatMap((id) => readState(root, id) ?? []);
 }
 
+/** Where blobs and unpacked layers are that records name, each once. */
+function pathsOf(images: string, records: readonly Pick<ImageRecord, "layers">[], documents: readonly string[] = []) {
+  const { layers, blobs } = storePaths(images);
+  const used = records.flatMap((record) => record.layers);
+  const digests = [...documents, ...used.map(({ blob }) => blob)];
+  return new Set([
+    ...used.map(({ directory }) => `${layers}/${directory}`),
+    ...digests.map((digest) => `${blobs}/${hexOf(digest)}`),
+  ]);
+}
+
+function bytesOfPaths(images: string, paths: Iterable<string>): number {
+  const { layers } = storePaths(images);
+  let bytes = 0;
+  for (const path of paths) bytes += path.startsWith(layers) ? usageOf(path) : usageOfFile(path);
+  return bytes;
+}
+
 /** Blobs and unpacked layers of images, each once. */
 function bytesOfImages(images: string, records: readonly ImageRecord[]): number {
-  const { layers, blobs } = storePaths(images);
-  const names = new Set(
-    records.flatMap((record) => [
-      ...record.layers.map(({ directory }) => `${layers}/${directory}`),
-      ...[record.id, record.digest, ...record.layers.map(({ blob }) => blob)].map(
-        (digest) => `${blobs}/${digest.slice(7)}`,
-      ),
-    ]),
-  );
-  let bytes = 0;
-  for (const path of names) bytes += path.startsWith(layers) ? usageOf(path) : usageOfFile(path);
-  return bytes;
+  const documents = records.flatMap(({ id, digest }) => [id, digest]);
+  return bytesOfPaths(images, pathsOf(images, records, documents));
+}
+
+/** The cache of builds: what no image has as well, and the directories of `RUN --mount=type=cache`. */
+export function usageOfCache(root: StateRoot): Usage {
+  const cached = listCached(root.images);
+  const ofImages = pathsOf(root.images, listRecords(root.images));
+  const own = [...pathsOf(root.images, cached)].filter((path) => !ofImages.has(path));
+  const mounts = cacheMountsOf(root.images);
+  const sizeBytes = bytesOfPaths(root.images, own) + usageOf(mounts);
+  const directories = listDirectory(mounts).filter(({ isDirectory }) => isDirectory);
+  return { total: cached.length + directories.length, active: 0, sizeBytes, reclaimableBytes: sizeBytes };
 }
 
 function usageOfFile(path: string): number {
@@ -101,7 +123,7 @@ export function usageOfContainers(root: StateRoot, states: readonly ContainerSta
   for (const { id, status } of states) {
     const bytes = usageOf(containerPaths(root, id).directory);
     sizeBytes += bytes;
-    if (status === "exited") reclaimableBytes += bytes;
+    if (isIdle({ status })) reclaimableBytes += bytes;
     else active++;
   }
   return { total: states.length, active, sizeBytes, reclaimableBytes };
@@ -118,7 +140,7 @@ export function volumesInUse(root: StateRoot, mountSources: readonly string[]): 
 }
 
 export function usageOfVolumes(root: StateRoot, used: ReadonlySet<string>): Usage {
-  const names = listDirectory(root.volumes).map(({ name }) => name);
+  const names = listVolumes(root);
   let [active, sizeBytes, reclaimableBytes] = [0, 0, 0];
   for (const name of names) {
     const bytes = usageOf(`${root.volumes}/${name}`);

@@ -3,6 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import type { ImageConfig } from "../spec/image.ts";
+import { parseHealthcheck } from "./healthcheck.ts";
 
 type Draft = { -readonly [Name in keyof ImageConfig]: ImageConfig[Name] };
 
@@ -81,6 +82,12 @@ function apply(config: Draft, change: string): void {
       const names = new Set(set.map(([name]) => name));
       const others = (config.Env ?? []).filter((entry) => !names.has(entry.slice(0, entry.indexOf("="))));
       config.Env = [...others, ...set.map(([name, text]) => `${name}=${text}`)];
+      return;
+    }
+    case "HEALTHCHECK": {
+      const check = parseHealthcheck(value, jsonList);
+      if (typeof check === "string") throw bad(change, check);
+      config.Healthcheck = check;
       return;
     }
     case "LABEL":

@@ -2,6 +2,7 @@
  * `system check`: whether the store is what its records say, byte by byte.
  */
 import { exists, listDirectory, removeFile, syncDirectory } from "../linux/hostpath.ts";
+import { type CacheRecord, listCached } from "./cache-records.ts";
 import { type FileSum, sumFiles } from "./codec.ts";
 import { settle } from "./garbage.ts";
 import { familiarName, hexOf } from "./reference.ts";
@@ -31,6 +32,7 @@ export function damagesOf(
   records: readonly ImageRecord[],
   sums: readonly FileSum[],
   directories: readonly string[],
+  cached: readonly CacheRecord[] = [],
 ): Damage[] {
   const found = new Map(sums.map((sum) => [sum.file, sum]));
   const there = new Set(directories);
@@ -54,6 +56,16 @@ export function damagesOf(
       if (!there.has(directory)) damages.push({ image, text: `${title}: layer ${index + 1} is not unpacked` });
     });
   }
+  // A step whose layers are damaged is done again: that is nobody's loss, but its blobs must not be taken for whole ones.
+  for (const { layers } of cached) {
+    for (const { blob, directory } of layers) {
+      if (referred.has(hexOf(blob)) && referred.has(directory)) continue;
+      for (const name of [hexOf(blob), directory]) referred.add(name);
+      const sum = found.get(hexOf(blob));
+      if (sum?.digest !== blob)
+        damages.push({ image: undefined, text: `the cache of builds has a damaged layer, ${blob}` });
+    }
+  }
   for (const { file } of sums) {
     if (!referred.has(file)) damages.push({ image: undefined, text: `nobody refers to the blob ${file}` });
   }
@@ -67,17 +79,24 @@ export function damagesOf(
 export function checkStore(images: string, isRepaired: boolean): Checked {
   makeStore(images);
   const paths = storePaths(images);
-  using _place = openStaging(images);
+  // To read alone takes no room.
+  using _place = isRepaired ? openStaging(images) : undefined;
   using _writers = lockStore(images);
   const records = listRecords(images);
   const sums = sumFiles(paths.blobs);
   const directories = listDirectory(paths.layers).map(({ name }) => name);
-  const damages = damagesOf(records, sums, directories);
+  const damages = damagesOf(records, sums, directories, listCached(images));
   if (isRepaired && damages.length > 0) {
     const damaged = new Set(damages.flatMap(({ image }) => image ?? []));
     for (const image of damaged) {
       const file = `${paths.references}/${recordFile(image)}`;
       if (exists(file)) removeFile(file);
+    }
+    for (const { key, layers } of listCached(images)) {
+      const isWhole = layers.every(({ blob }) =>
+        sums.some(({ file, digest }) => digest === blob && hexOf(digest) === file),
+      );
+      if (!isWhole) removeFile(`${paths.cache}/${key}`);
     }
     // A blob that is damaged must not be taken for one that is there.
     for (const { file, digest } of sums) if (hexOf(digest) !== file) removeFile(`${paths.blobs}/${file}`);

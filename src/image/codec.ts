@@ -25,9 +25,21 @@ const LIMITS = {
 } as const;
 
 /** Exit statuses: native/codec/src/failure.rs. */
-const STATUS = { notAnArchive: 3, malformed: 4, system: 5, full: 6, mismatch: 7, tooLarge: 8, unread: 9 } as const;
+const STATUS = {
+  notAnArchive: 3,
+  malformed: 4,
+  system: 5,
+  full: 6,
+  mismatch: 7,
+  tooLarge: 8,
+  unread: 9,
+  conflict: 10,
+} as const;
 
 const AGAIN = "make or copy it again";
+
+/** What was to be read is something else. */
+export class NotAnArchive extends Failure {}
 
 export interface Sums {
   /** Of the bytes as they came. */
@@ -39,7 +51,12 @@ export interface Sums {
   readonly compression: "none" | "gzip" | "zstd";
 }
 
-export interface UnpackedLayer extends Sums {
+/** What an archive may be that is no layer as it is. */
+export type AnyCompression = Sums["compression"] | "bzip2" | "xz";
+
+export interface UnpackedLayer extends Omit<Sums, "compression"> {
+  /** `bzip2` and `xz` only if no digest was expected. */
+  readonly compression: AnyCompression;
   readonly entries: number;
   readonly fileBytes: number;
   readonly droppedXattrs: number;
@@ -70,7 +87,7 @@ export interface Expected {
 }
 
 function start(
-  command: "unpack" | "split" | "pack" | "sum",
+  command: "unpack" | "split" | "pack" | "sum" | "digest",
   options: readonly string[],
   world: World,
   archive: Handle,
@@ -86,6 +103,9 @@ function start(
   }
 }
 
+/** The reader of an archive ended before its writer did, and knows why. */
+export class UnreadFailure extends Failure {}
+
 /** The codec's answer, or what it complains of as a Failure. `about` is what the user knows the archive by. */
 function answerOf({ ending, answer, complaint }: Caged, about: string, kind: string, wanted: string): unknown {
   if (ending.kind === "killed") throw new Failure(`work on ${about} was ended by signal ${ending.signal}`);
@@ -94,7 +114,7 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
       // The codec's own words: native/codec/src/json.rs.
       return JSON.parse(answer);
     case STATUS.notAnArchive:
-      throw new Failure(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
+      throw new NotAnArchive(`${about} is no ${kind}: ${complaint}`, { hint: wanted });
     case STATUS.malformed:
       throw new Failure(`${about} is damaged: ${complaint}`, { hint: AGAIN });
     case STATUS.mismatch:
@@ -104,7 +124,9 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
     case STATUS.full:
       throw new KernelError("write", 28, complaint);
     case STATUS.unread:
-      throw new Failure("whoever reads the archive has gone before its end");
+      throw new UnreadFailure("whoever reads the archive has gone before its end");
+    case STATUS.conflict:
+      throw new Failure(complaint, { hint: "remove it first, or copy to another place" });
     case STATUS_NO_CAGE:
       throw new Failure(`cannot confine the program that reads archives: ${complaint}`, { hint: "run it as root" });
     default:
@@ -112,39 +134,58 @@ function answerOf({ ending, answer, complaint }: Caged, about: string, kind: str
   }
 }
 
-/** A layer that is being unpacked. Whoever started it reads its end, or gives it up with its scope. */
-export interface Unpacking extends Disposable {
+/** An archive that is being read or written. Whoever started it reads its end, or gives it up with its scope. */
+export interface Working<Done> extends Disposable {
   /** Becomes readable when there is nothing left to do but to call `end`. */
   readonly readyFd: number;
   /** Waits for the end. Throws a Failure if the archive is damaged or not what was expected. */
-  readonly end: () => UnpackedLayer;
+  readonly end: () => Done;
   /** Has it end soon, and `end` throw. */
   readonly stop: () => void;
 }
 
-/** Begins to unpack a layer's archive, as its bytes come, into a directory, which must be empty. */
-export function startUnpacking(archive: Handle, directory: string, expected: Expected, about: string): Unpacking {
-  const options = [
-    "--max-entries",
-    `${LIMITS.entries}`,
-    "--max-bytes",
-    `${LIMITS.bytes}`,
-    "--max-depth",
-    `${LIMITS.depth}`,
-  ];
-  if (expected.digest !== undefined) options.push("--digest", hexOf(expected.digest));
-  if (expected.sizeBytes !== undefined) options.push("--size", `${expected.sizeBytes}`);
-  const wanted =
-    expected.digest === undefined ? "the archive of a root file system is expected, as 'tar -c' makes it" : AGAIN;
-  const work = start("unpack", options, { kind: "writable", directory }, archive);
+export type Unpacking = Working<UnpackedLayer>;
+
+function working<Done>(work: AtWork, about: string, kind: string, wanted: string): Working<Done> {
   return {
     readyFd: work.answer.fd,
-    end: () => answerOf(endOf(work), about, "archive", wanted) as UnpackedLayer,
+    end: () => answerOf(endOf(work), about, kind, wanted) as Done,
     stop: () => {
       sendSignal(work.child.pidfd.fd, SIG.KILL);
     },
     [Symbol.dispose]: () => work[Symbol.dispose](),
   };
+}
+
+const unpackLimits = (): string[] => [
+  "--max-entries",
+  `${LIMITS.entries}`,
+  "--max-bytes",
+  `${LIMITS.bytes}`,
+  "--max-depth",
+  `${LIMITS.depth}`,
+];
+
+/** Begins to unpack a layer's archive, as its bytes come, into a directory, which must be empty. */
+export function startUnpacking(archive: Handle, directory: string, expected: Expected, about: string): Unpacking {
+  const options = unpackLimits();
+  if (expected.digest !== undefined) options.push("--digest", hexOf(expected.digest));
+  if (expected.sizeBytes !== undefined) options.push("--size", `${expected.sizeBytes}`);
+  const wanted =
+    expected.digest === undefined ? "the archive of a root file system is expected, as 'tar -c' makes it" : AGAIN;
+  return working(start("unpack", options, { kind: "writable", directory }, archive), about, "archive", wanted);
+}
+
+/** Begins to unpack an archive, as its bytes come, into a tree that has files already. `at` is a directory of it. */
+export function startMerging(
+  archive: Handle,
+  world: World,
+  { at, owners }: { readonly at: string; readonly owners: PackOptions["owners"] },
+  about: string,
+): Working<UnpackedLayer> {
+  const options = [...unpackLimits(), "--merge", "yes", "--at", at];
+  if (owners !== undefined) options.push("--owners", `${owners.first}:${owners.count}`);
+  return working(start("unpack", options, world, archive), about, "archive", "what 'tar -c' makes is expected");
 }
 
 /** Unpacks a layer's archive into a directory, which must be empty. */
@@ -174,6 +215,7 @@ export function splitArchive(archive: Handle, directory: string, about: string):
 
 export interface PackedTree extends Sums {
   readonly entries: number;
+  readonly fileBytes: number;
   /** Sockets: no archive can hold them. */
   readonly skipped: number;
 }
@@ -190,16 +232,48 @@ export interface PackOptions {
     /** What is left out as long as it is empty: it was made to be mounted on. */
     readonly places: Handle;
   };
+  /** The directory of the tree that is packed; all of it if not given. */
+  readonly at?: string;
+  /** The one entry of the directory that is packed; its name in the archive is the prefix. */
+  readonly only?: string | undefined;
+  /** Directories of which nothing below is packed: `MAJOR:MINOR:INODE`. */
+  readonly skip?: readonly string[];
+  /** Whether all belongs to root in the archive. */
+  readonly asRoot?: boolean;
+  /** Whether programs lose what gives privileges to who runs them: set-id bits and capabilities. */
+  readonly harmless?: boolean;
 }
 
-/** Writes a tree into an open file as an archive. `about` is what the user knows the tree by. */
-export function packTree(world: World, archive: Handle, about: string, options: PackOptions): PackedTree {
-  const { compression, prefix = "", owners, layer } = options;
+/** Begins to write a tree into an open file as an archive. `about` is what the user knows the tree by. */
+export function startPacking(world: World, archive: Handle, about: string, options: PackOptions): Working<PackedTree> {
+  const { compression, prefix = "", owners, layer, at, only, skip = [] } = options;
   const args = ["--max-entries", `${LIMITS.entries}`, "--max-depth", `${LIMITS.depth}`];
   args.push("--compress", compression, "--prefix", prefix, "--layer", layer === undefined ? "no" : "yes");
   if (owners !== undefined) args.push("--owners", `${owners.first}:${owners.count}`);
-  const work = start("pack", args, world, archive, layer === undefined ? [] : [layer.opaque, layer.places]);
-  return answerOf(endOf(work), about, "tree", AGAIN) as PackedTree;
+  if (at !== undefined) args.push("--at", at);
+  if (only !== undefined) args.push("--only", only);
+  if (skip.length > 0) args.push("--skip", skip.join(","));
+  if (options.asRoot === true) args.push("--as-root", "yes");
+  if (options.harmless === true) args.push("--harmless", "yes");
+  const more = layer === undefined ? [] : [layer.opaque, layer.places];
+  return working(start("pack", args, world, archive, more), about, "tree", AGAIN);
+}
+
+/** Writes a tree into an open file as an archive. */
+export function packTree(world: World, archive: Handle, about: string, options: PackOptions): PackedTree {
+  return startPacking(world, archive, about, options).end();
+}
+
+/**
+ * One digest of files of a tree, and of what is told of each; read in the cage, as many at once as there are processors.
+ * @param list paths and notes by turns, each ended by NUL; files whose note begins with `f` are read
+ */
+export function digestOfFiles(world: World, list: Handle, about: string): { digest: string; size: number } {
+  using nothing = openHost("/dev/null", 0);
+  return answerOf(endOf(start("digest", [], world, nothing, [list])), about, "tree", AGAIN) as {
+    digest: string;
+    size: number;
+  };
 }
 
 export interface FileSum {

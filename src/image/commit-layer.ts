@@ -35,7 +35,7 @@ export interface OnTop {
 }
 
 /** docker's media types of layers as those of OCI: an image has one kind. */
-function ociType(mediaType: string): string {
+export function ociType(mediaType: string): string {
   if (mediaType.startsWith(MEDIA.layer)) return mediaType;
   if (mediaType.endsWith("gzip")) return layerType("gzip");
   return layerType(mediaType.endsWith("zstd") ? "zstd" : "none");

@@ -3,8 +3,11 @@
  */
 
 import { utf8 } from "../linux/door.ts";
+import type { Handle } from "../linux/fd.ts";
 import { exists, removeFile, rename, syncDirectory } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
+import { writeCached } from "./build-cache.ts";
+import { type CacheRecord, listCached } from "./cache-records.ts";
 import { settle } from "./garbage.ts";
 import { type LayerArchive, placeLayers } from "./layers.ts";
 import { MEDIA } from "./media.ts";
@@ -34,6 +37,12 @@ export interface NewImage {
   readonly layers: readonly LayerArchive[];
 }
 
+/** What a step of a build has made, for the next one that is the same. */
+export interface NewStep extends Omit<CacheRecord, "version" | "layers"> {
+  /** With all layers below, the lowest first. */
+  readonly archives: readonly LayerArchive[];
+}
+
 export function documentOf(value: unknown, mediaType: string): Document {
   const text = JSON.stringify(value);
   return { text, digest: digestOf(text), mediaType };
@@ -60,21 +69,36 @@ export function manifestFor(
 }
 
 /**
- * Takes images into the store. An image that had one of the names goes on without it.
+ * Takes images into the store, and what steps of builds have made. An image that had one of the names goes on without it.
+ * @param hold what has kept the layers until now; it is closed
  * @returns the records, in the order of the images and their names
  */
-export function commitImages(images: string, staging: Staging, arrived: readonly NewImage[]): ImageRecord[] {
+export function commitImages(
+  images: string,
+  staging: Staging,
+  arrived: readonly NewImage[],
+  { steps = [], hold }: { readonly steps?: readonly NewStep[]; readonly hold?: Handle } = {},
+): ImageRecord[] {
   using _writers = lockStore(images);
   try {
-    const known = listRecords(images).flatMap(({ layers }) => layers);
+    const known = [...listRecords(images), ...listCached(images)].flatMap(({ layers }) => layers);
     const records = arrived.flatMap((image) => {
       const layers = placeLayers(images, staging, image.layers, known);
       known.push(...layers);
       return recordsOf(image, layers);
     });
+    const cached = steps.map(({ archives, ...step }): CacheRecord => {
+      const layers = placeLayers(images, staging, archives, known);
+      known.push(...layers);
+      return { version: 1, ...step, layers };
+    });
     for (const image of arrived) placeBlobs(images, staging, image);
+    for (const { path, digest } of steps.flatMap(({ archives }) => archives)) placeBlob(images, path, digest);
     staging.flush();
+    writeCached(images, staging, cached);
     writeRecords(images, staging, records);
+    // What was held is named by records now.
+    hold?.close();
     settle(images);
     return records;
   } catch (error) {

@@ -41,8 +41,8 @@ export interface AtWork extends Disposable {
 export type World =
   | { readonly kind: "writable"; readonly directory: string }
   | { readonly kind: "read-only"; readonly directory: string }
-  /** A mount that is attached nowhere. */
-  | { readonly kind: "mount"; readonly mount: Handle; readonly about: string };
+  /** A mount that is attached nowhere, with what is mounted in it. */
+  | { readonly kind: "mount"; readonly mount: Handle; readonly about: string; readonly isWritable?: boolean };
 
 function cageOf(world: World): Cage {
   const safe = ATTR.nosuid | ATTR.nodev | ATTR.noexec;
@@ -54,11 +54,12 @@ function cageOf(world: World): Cage {
       const about = world.kind === "mount" ? world.about : world.directory;
       const at = openHost(world.kind === "mount" ? "/" : world.directory, O_PATH | O_DIRECTORY);
       const tree = world.kind === "mount" ? world.mount : cloneHostTree(world.directory, { recursive: false });
-      const isWritable = world.kind === "writable";
+      const isWritable = world.kind === "writable" || (world.kind === "mount" && world.isWritable === true);
       // Kernels before 5.12 cannot; it is a second line of defence there.
       changeAttributes(tree.fd, {
         set: isWritable ? safe : safe | ATTR.rdonly | ATTR.noatime,
         propagation: MS.private,
+        recursive: world.kind === "mount",
       });
       return { tree, at, about };
     },

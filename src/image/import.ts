@@ -4,16 +4,17 @@
 import { Failure } from "../failure.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { arch } from "../linux/door.ts";
-import { O_RDONLY, openHost } from "../linux/hostpath.ts";
+import { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, openHost } from "../linux/hostpath.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { copyTo, openSource } from "./arrive.ts";
-import { unpackLayer } from "./codec.ts";
+import { type PackedTree, type UnpackedLayer, unpackLayer } from "./codec.ts";
 import { commitImages, documentOf, manifestFor } from "./commit.ts";
 import { completeLayer } from "./layers.ts";
 import { ownArchitecture } from "./manifest.ts";
 import { layerType, MEDIA } from "./media.ts";
+import { packLayer } from "./pack.ts";
 import { fullName, parseReference } from "./reference.ts";
-import { openStaging } from "./staging.ts";
+import { openStaging, type Staging } from "./staging.ts";
 import { type ImageRecord, storeFailure } from "./store.ts";
 
 export interface ImportRequest {
@@ -27,6 +28,23 @@ export interface ImportRequest {
   readonly createdMs?: number;
 }
 
+interface Arrived {
+  readonly staging: Staging;
+  readonly root: string;
+  /** The archive as it came. */
+  readonly path: string;
+  readonly about: string;
+}
+
+/** The archive of the layer: the one that came, unless images have no layers of its kind; then one that is made of its files. */
+function layerOf(unpacked: UnpackedLayer, { staging, root, path, about }: Arrived): PackedTree & { path: string } {
+  const { compression } = unpacked;
+  if (compression !== "xz" && compression !== "bzip2") return { ...unpacked, compression, skipped: 0, path };
+  const packedPath = staging.newPath();
+  using archive = openHost(packedPath, O_RDWR | O_CREAT | O_EXCL);
+  return { ...packLayer(root, archive, about, [], { compression: "gzip" }), path: packedPath };
+}
+
 /** Imports an archive. Throws a Failure if it is none, is damaged, or there is no room for it. */
 export function importArchive(images: string, request: ImportRequest): ImageRecord {
   const names = request.name === undefined ? [] : [nameOf(request.name)];
@@ -38,9 +56,10 @@ export function importArchive(images: string, request: ImportRequest): ImageReco
     copyTo(source, blob);
     using archive = openHost(blob, O_RDONLY);
     const root = staging.newDirectory();
-    const layer = unpackLayer(archive, root, {}, source.about);
-    if (layer.entries === 0) throw new Failure(`${source.about} is an archive without files`);
-    completeLayer(root, [], layer);
+    const unpacked = unpackLayer(archive, root, {}, source.about);
+    if (unpacked.entries === 0) throw new Failure(`${source.about} is an archive without files`);
+    completeLayer(root, [], unpacked);
+    const layer = layerOf(unpacked, { staging, root, path: blob, about: source.about });
     const createdMs = request.createdMs ?? wallClockMs();
     const created = new Date(createdMs).toISOString();
     const configuration = documentOf(
@@ -57,7 +76,7 @@ export function importArchive(images: string, request: ImportRequest): ImageReco
     const { digest, size: sizeBytes } = layer;
     const manifest = manifestFor(configuration, [{ digest, sizeBytes, mediaType: layerType(layer.compression) }]);
     const ready = { path: root, sizeBytes: layer.fileBytes };
-    const layers = [{ path: blob, digest, sizeBytes, diffId: layer.diffId, about: source.about, ready }];
+    const layers = [{ path: layer.path, digest, sizeBytes, diffId: layer.diffId, about: source.about, ready }];
     const [record] = commitImages(images, staging, [
       { names, configuration, manifest, createdMs, config: request.config, layers },
     ]);

@@ -2,7 +2,7 @@
  * All that is known of an image.
  */
 import { readText } from "../linux/hostpath.ts";
-import { parseJson } from "./manifest.ts";
+import { type Configuration, parseConfiguration, parseJson } from "./manifest.ts";
 import { familiarName, hexOf } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { type ImageRecord, listRecords, storePaths } from "./store.ts";
@@ -12,8 +12,16 @@ export function imageSizeBytes({ layers }: ImageRecord): number {
   return layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
+/** What the configuration of an image says. Throws a Failure if it is not here. */
+export function configurationOf(images: string, text: string): Configuration {
+  const record = findRecord(images, text);
+  if (record === undefined) throw missingImage(text);
+  const about = `the configuration of '${text}'`;
+  return parseConfiguration(readText(`${storePaths(images).blobs}/${hexOf(record.id)}`), about);
+}
+
 /** An image as data, the configuration as it came. Throws a Failure if it is not here. */
-export function inspectImage(images: string, text: string): unknown {
+export function inspectImage(images: string, text: string) {
   const record = findRecord(images, text);
   if (record === undefined) throw missingImage(text);
   const paths = storePaths(images);

@@ -66,8 +66,10 @@ export function placeLayers(
       continue;
     }
     const lower = records.map((layer) => `${layers}/${layer.directory}`).reverse();
-    const made = archive.ready ?? makeLayer(staging, archive, lower);
-    if (archive.ready?.marks !== undefined) completeLayer(made.path, lower, archive.ready.marks);
+    // It may have become a layer on top of others.
+    const ready = archive.ready !== undefined && exists(archive.ready.path) ? archive.ready : undefined;
+    const made = ready ?? makeLayer(staging, archive, lower);
+    if (ready?.marks !== undefined) completeLayer(made.path, lower, ready.marks);
     // What lies there without a record was left by a command that was killed.
     if (exists(path)) rename(path, staging.newPath());
     rename(made.path, path);
@@ -116,7 +118,7 @@ export function completeLayer(path: string, lower: readonly string[], done: Mark
 }
 
 function openDirectory(root: Handle, path: string): Handle {
-  return openInRoot(root.fd, path === "" ? "/" : path, O_RDONLY | O_DIRECTORY);
+  return openInRoot(root.fd, path === "" ? "/" : path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
 /** What the layers below have at a path, if it is a directory there. */

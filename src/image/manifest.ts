@@ -5,6 +5,8 @@
 import { Failure } from "../failure.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { isObject } from "../spec/json.ts";
+import { parseStrict } from "../spec/strict-json.ts";
+import { healthcheckIn } from "./healthcheck.ts";
 import { isConfigType, isIndexType, isLayerType, isManifestType } from "./media.ts";
 import { isDigest } from "./reference.ts";
 
@@ -46,14 +48,9 @@ function refuse(about: string, reason: string): Failure {
   return new Failure(`${about} is damaged: ${reason}`, { hint: "make or copy it again" });
 }
 
-/** The JSON of a text, whatever it is. Throws a Failure if it is none. */
+/** The JSON of a text, whatever it is. Throws a Failure if it is none, or what readers take for different things. */
 export function parseJson(text: string, about: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof RangeError) throw refuse(about, "it is no JSON");
-    throw error;
-  }
+  return parseStrict(text, `${about} is damaged`);
 }
 
 function parseDocument(text: string, about: string): Document {
@@ -114,9 +111,17 @@ function variantIn({ variant }: Document, about: string): { variant?: string } {
   return variant === undefined || variant === "" ? {} : { variant: optionalText(variant, "a variant", about) };
 }
 
+/** What manifests and indexes are told by. */
+const NAMES = ["schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers", "history"] as const;
+
 /** Whether the document is what it was announced as, and nothing else at the same time. */
 function checkKind(document: Document, announced: string | undefined, kind: "index" | "manifest", about: string): void {
   const { mediaType, schemaVersion } = document;
+  for (const name of Object.keys(document)) {
+    // Readers in Go take names in any case of letters.
+    const plain = NAMES.find((known) => known !== name && known.toLowerCase() === name.toLowerCase());
+    if (plain !== undefined) throw refuse(about, `it is ambiguous: '${name}' is '${plain}' to some`);
+  }
   if (schemaVersion !== 2) throw refuse(about, "it is of an unknown version of the schema");
   if (mediaType !== undefined && announced !== undefined && mediaType !== announced) {
     throw refuse(about, `it was announced as ${announced} and calls itself ${String(mediaType).slice(0, 100)}`);
@@ -161,7 +166,7 @@ function imageConfigOf(value: unknown, about: string): ImageConfig {
     const text = optionalText(value[name], name, about);
     if (text !== "") config[name] = text;
   }
-  for (const name of ["Env", "Entrypoint", "Cmd"] as const) {
+  for (const name of ["Env", "Entrypoint", "Cmd", "OnBuild", "Shell"] as const) {
     const list = value[name];
     if (list === undefined || list === null) continue;
     config[name] = listOf(list, name, about, (item) => textOf(item, name, about));
@@ -174,6 +179,9 @@ function imageConfigOf(value: unknown, about: string): ImageConfig {
   }
   const labels = textsByName(value["Labels"], "labels", about);
   if (Object.keys(labels).length > 0) config.Labels = labels;
+  const { Healthcheck } = value;
+  const health = isObject(Healthcheck) ? healthcheckIn(Healthcheck, (reason) => refuse(about, reason)) : undefined;
+  if (health !== undefined) config.Healthcheck = health;
   return config;
 }
 

@@ -9,7 +9,7 @@ import { callForHandle, type Handle } from "../linux/fd.ts";
 import { O_DIRECTORY, O_RDONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { openEntry } from "../linux/rootpath.ts";
-import { type PackedTree, type PackOptions, packTree } from "./codec.ts";
+import { type PackedTree, type PackOptions, startPacking, type Working } from "./codec.ts";
 
 /** Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories". */
 const OPAQUE_XATTR = "trusted.overlay.opaque";
@@ -33,29 +33,34 @@ export function* opaqueDirectories(directory: Handle, path = ""): Generator<stri
 }
 
 /** Names, each ended by NUL, as a file that has no name itself. */
-function listOf(names: Iterable<string>): Handle {
+export function listOf(names: Iterable<string>): Handle {
   const list = callForHandle("memfd_create", "", "names", MFD_CLOEXEC);
-  for (const name of names) writeAll(list.fd, utf8(`${name}\0`));
+  writeAll(list.fd, utf8([...names].map((name) => `${name}\0`).join("")));
   attempt("lseek", list.fd, 0, 0);
   return list;
 }
 
 /**
- * Writes what an upper directory changes into an open file. Nobody may write to the directory meanwhile.
+ * Begins to write what an upper directory changes into an open file. Nobody may write to the directory meanwhile.
  * @param places paths of the container that something is mounted on: what was made for that is no change
  */
-export function packLayer(
+export function startPackingLayer(
   upper: string,
   archive: Handle,
   about: string,
   places: readonly string[],
   options: Pick<PackOptions, "compression" | "owners">,
-): PackedTree {
+): Working<PackedTree> {
   using directory = openHost(upper, O_RDONLY | O_DIRECTORY);
   using opaque = listOf(opaqueDirectories(directory));
   using list = listOf(places.map((path) => path.replace(/^\/+/, "")));
-  return packTree({ kind: "read-only", directory: upper }, archive, about, {
+  return startPacking({ kind: "read-only", directory: upper }, archive, about, {
     ...options,
     layer: { opaque, places: list },
   });
+}
+
+/** As `startPackingLayer`, to the end. */
+export function packLayer(...args: Parameters<typeof startPackingLayer>): PackedTree {
+  return startPackingLayer(...args).end();
 }

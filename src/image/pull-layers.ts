@@ -24,6 +24,8 @@ const CODECS_AT_MOST = 4;
 /** How often a download that brings nothing new is tried again, and how long after the first time: doubled each time. */
 const TRIES = 5;
 const PAUSE_MS = 500;
+/** What a try has to bring: less, again and again, would go on for ever. */
+const PROGRESS_LEAST_BYTES = 64 * 1024;
 const F_SETPIPE_SZ = 1031;
 const PIPE_BYTES = 1024 * 1024;
 
@@ -243,7 +245,7 @@ class LayerPull {
       } catch (error) {
         if (isFull(error)) throw new KernelError("write", 28, partial.path);
         if (!isPassing(error)) throw error;
-        if (partial.sizeBytes > presentBytes) tries = 0;
+        if (partial.sizeBytes - presentBytes >= PROGRESS_LEAST_BYTES) tries = 0;
         if (tries + 1 >= TRIES) throw error;
         pipedBytes = Math.max(pipedBytes, error.pipedBytes);
       }

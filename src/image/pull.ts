@@ -2,7 +2,7 @@
  * `pull`: an image comes from a registry into the store.
  */
 import { Failure } from "../failure.ts";
-import { arch } from "../linux/door.ts";
+import { arch, utf8 } from "../linux/door.ts";
 import { exists, O_CREAT, O_EXCL, O_RDWR, openHost, readText } from "../linux/hostpath.ts";
 import type { Turns } from "../linux/turns.ts";
 import type { Sink } from "../registry/exchange.ts";
@@ -29,11 +29,14 @@ import { type ImageRecord, layerName, listRecords, storeFailure, storePaths } fr
 
 /** An index may lead to another. */
 const INDEX_DEPTH_LIMIT = 3;
+const SHOWN_CHARACTERS = 100;
 
 /** What a pull needs of a registry's client. Both throw a Failure, or a TransportError. */
 export interface Origin {
   /** The manifest or index of a tag, or of a digest if there is one. */
-  readonly manifest: (reference: Reference) => Promise<{ readonly text: string; readonly mediaType: string }>;
+  readonly manifest: (
+    reference: Reference,
+  ) => Promise<{ readonly text: string; readonly mediaType: string; readonly claimed: string | undefined }>;
   /** A blob's bytes, unverified. */
   readonly blob: (
     reference: Reference,
@@ -72,26 +75,42 @@ interface Found {
 function checkedDigest(text: string, announced: string | undefined, about: string): string {
   const digest = digestOf(text);
   if (announced === undefined || digest === announced) return digest;
-  throw new Failure(`${about} is not what it should be: its digest is ${digest}, not ${announced}`, {
+  throw other(about, `its digest is ${digest}, not ${announced.slice(0, SHOWN_CHARACTERS)}`);
+}
+
+function other(about: string, reason: string): Failure {
+  return new Failure(`${about} is not what it should be: ${reason}`, {
     hint: "the registry is damaged, or somebody stands between it and this machine",
   });
+}
+
+/** Whether a document is as long and of the type as what led to it says. */
+function checkAnnounced(text: string, mediaType: string, announced: Descriptor, about: string): void {
+  const { length } = utf8(text);
+  if (length !== announced.size) throw other(about, `it has ${length} bytes, ${announced.size} were announced`);
+  if (mediaType !== announced.mediaType) {
+    throw other(about, `it is ${mediaType || "of no type"}, and was announced as ${announced.mediaType}`);
+  }
 }
 
 /** From the name to the manifest for the platform, through indexes. */
 async function findManifest({ reference, origin, platform }: PullRequest, wanted: Platform): Promise<Found> {
   const about = familiarName(storedName(reference));
   let indexDigest: string | undefined;
+  let announced: Descriptor | undefined;
   for (let at = reference, depth = 0; depth <= INDEX_DEPTH_LIMIT; depth++) {
-    const { text, mediaType } = await origin.manifest(at);
+    const { text, mediaType, claimed } = await origin.manifest(at);
     const document = { text, mediaType, digest: checkedDigest(text, at.digest, `the manifest of ${about}`) };
+    if (claimed?.startsWith("sha256:")) checkedDigest(text, claimed, `the manifest of ${about}`);
+    if (announced !== undefined) checkAnnounced(text, mediaType, announced, `the manifest of ${about}`);
     if (isManifestType(document.mediaType)) return { document, indexDigest };
     if (!isIndexType(document.mediaType)) {
       throw new Failure(`${about} is no image of a container, but ${document.mediaType || "of an unknown type"}`);
     }
     indexDigest ??= document.digest;
     const descriptors = parseIndex(document.text, document.mediaType, `the index of ${about}`);
-    const chosen = chooseFor(descriptors, platform ?? wanted, about);
-    at = { ...reference, tag: undefined, digest: chosen.digest };
+    announced = chooseFor(descriptors, platform ?? wanted, about);
+    at = { ...reference, tag: undefined, digest: announced.digest };
   }
   throw new Failure(`${about} has too many indexes in one another`);
 }
@@ -104,6 +123,7 @@ async function documentBlob(request: PullRequest, staging: Staging, of: Descript
   await request.origin.blob(request.reference, of, { file, presentBytes: 0, limitBytes: of.size });
   const text = readText(path);
   checkedDigest(text, of.digest, about);
+  checkAnnounced(text, of.mediaType, of, about);
   return text;
 }
 

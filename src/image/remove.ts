@@ -2,14 +2,21 @@
  * `rmi` and `tag`: names come and go; an image goes with its last name.
  */
 import { Failure } from "../failure.ts";
-import { removeFile, syncDirectory } from "../linux/hostpath.ts";
+import { isErrno, KernelError } from "../linux/error.ts";
+import { syncDirectory } from "../linux/hostpath.ts";
+import { dropAside, putBack, setAside } from "./aside.ts";
 import { writeRecords } from "./commit.ts";
 import { settle } from "./garbage.ts";
 import { nameOf } from "./import.ts";
 import { familiarName } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { openStaging, type Staging } from "./staging.ts";
-import { type ImageRecord, listRecords, lockStore, recordFile, storeFailure, storePaths } from "./store.ts";
+import { type ImageRecord, listRecords, lockStore, storeFailure, storePaths } from "./store.ts";
+
+const ENOSPC = 28;
+
+/** Writes records, each replacing the one of its name. */
+type Writer = (records: readonly ImageRecord[]) => void;
 
 /** A container that is made of an image. */
 export interface ImageUser {
@@ -65,39 +72,64 @@ function isIdOf(text: string, { id }: ImageRecord): boolean {
   return id.startsWith(text.startsWith("sha256:") ? text : `sha256:${text}`);
 }
 
-/** Changes the records under the lock; a place in `staging/` stands for what is not finished. */
-function change<T>(images: string, action: (staging: Staging) => T): T {
+/** A place for what is not finished; undefined on a disk without room for it. */
+function openIfRoom(images: string): Staging | undefined {
   try {
-    using staging = openStaging(images);
+    return openStaging(images);
+  } catch (error) {
+    if (isErrno(error, "ENOSPC", "EDQUOT")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Changes the records under the lock; a place in `staging/` stands for what is not finished.
+ * @param kind a removal is done on a full disk as well, where there is no such place: it makes room
+ */
+function change<T>(images: string, kind: "addition" | "removal", action: (write: Writer) => T): T {
+  try {
+    using staging = kind === "removal" ? openIfRoom(images) : openStaging(images);
     using _writers = lockStore(images);
-    const result = action(staging);
-    settle(images);
-    return result;
+    const { references } = storePaths(images);
+    try {
+      const result = action((records) => {
+        if (staging === undefined) throw new KernelError("write", ENOSPC, references);
+        writeRecords(images, staging, records);
+      });
+      settle(images, kind === "removal" ? "go on" : "fail");
+      return result;
+    } catch (error) {
+      putBack(images);
+      throw error;
+    }
   } catch (error) {
     throw storeFailure(images, error);
   }
 }
 
 /**
- * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it.
- * @param users all containers, whatever they are made of
+ * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it. It works on a full disk
+ * as well: to remove images is what helps there.
+ * @param options.users tells all containers, whatever they are made of; it waits for those that are just being made
  */
 export function removeImage(
   images: string,
   text: string,
-  options: { readonly force: boolean; readonly users: readonly ImageUser[] },
+  options: { readonly force: boolean; readonly users: () => readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  return change(images, (staging) => {
+  return change(images, "removal", (write) => {
     const chosen = findRecord(images, text);
     if (chosen === undefined) throw missingImage(text);
-    const { records, keep, tells } = planRemoval(text, chosen, listRecords(images), options.users, options.force);
-    const { references } = storePaths(images);
-    if (keep !== undefined) writeRecords(images, staging, [keep]);
-    for (const record of records) {
-      if (keep === undefined || record.name !== null) removeFile(`${references}/${recordFile(record)}`);
-    }
-    syncDirectory(references);
+    const all = listRecords(images);
+    const plan = (): RemovalPlan => planRemoval(text, chosen, all, options.users(), options.force);
+    const { records } = plan();
+    setAside(images, records);
+    // What was found before that is a container by now, and decides whether the image can go.
+    const { keep, tells } = plan();
+    if (keep !== undefined) write([keep]);
+    dropAside(images, records);
+    syncDirectory(storePaths(images).references);
     return tells;
   });
 }
@@ -106,9 +138,9 @@ export function removeImage(
 export function tagImage(images: string, text: string, newName: string): void {
   const name = nameOf(newName);
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  change(images, (staging) => {
+  change(images, "addition", (write) => {
     const record = findRecord(images, text);
     if (record === undefined) throw missingImage(text);
-    writeRecords(images, staging, [{ ...record, name }]);
+    write([{ ...record, name }]);
   });
 }

@@ -40,8 +40,13 @@ const ID = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 export function resolveImage(images: string, text: string): ResolvedImage {
   const record = findRecord(images, text);
   if (record === undefined) throw missingImage(text);
+  return resolveRecord(images, record, text);
+}
+
+/** The image of a record; `name` is what it was asked for by. */
+export function resolveRecord(images: string, record: ImageRecord, name: string): ResolvedImage {
   return {
-    name: text,
+    name,
     baseName: record.name === null ? "image" : baseNameOf(parseReference(record.name)),
     digest: record.digest,
     id: record.id,
@@ -77,6 +82,13 @@ function referenceOf(text: string): Reference | undefined {
     if (error instanceof Failure) return undefined;
     throw error;
   }
+}
+
+/** The base name of an image, where the text alone tells it: undefined for what may be an id. Pure. */
+export function baseNameIn(text: string): string | undefined {
+  if (ID.test(text)) return undefined;
+  const reference = referenceOf(text);
+  return reference === undefined || reference.digest !== undefined ? undefined : baseNameOf(reference);
 }
 
 /** The record of a name, a name with a digest, or the beginning of an id; undefined if there is none. */

@@ -4,10 +4,13 @@
  *     blobs/sha256/<hex>       configurations, manifests, layers as they came
  *     index.json, oci-layout   what other tools read: `skopeo inspect oci:/var/lib/mycontainer/images:busybox:latest`
  *     references/<name>        one record a name: all that a start needs to know, in one small file
+ *     references/+<name>       the record of an image that is being removed
  *     layers/<16 digits>/      an unpacked layer; complete if it is there
- *     staging/<random>/        what is being made; its maker holds the lock of the directory
+ *     cache/<key>              what a step of a build has made: image/cache-records.ts
+ *     staging/<maker>/         what is being made; its maker holds the lock of the directory
  *     partial/<hex>            the beginning of a blob; whoever downloads it holds the lock of the file
  *     lock                     of writers; readers take none
+ *     hold                     locked by whoever uses layers that no record names yet: image/hold.ts
  */
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
@@ -56,8 +59,10 @@ export const storePaths = (images: string) => ({
   references: `${images}/references`,
   layers: `${images}/layers`,
   staging: `${images}/staging`,
+  cache: `${images}/cache`,
   partial: `${images}/partial`,
   lock: `${images}/lock`,
+  hold: `${images}/hold`,
   index: `${images}/index.json`,
   layout: `${images}/oci-layout`,
 });
@@ -65,7 +70,9 @@ export const storePaths = (images: string) => ({
 /** Makes the directories of a store, where they are missing. */
 export function makeStore(images: string): void {
   const paths = storePaths(images);
-  for (const path of [paths.blobs, paths.references, paths.layers, paths.staging]) makeDirectories(path);
+  for (const path of [paths.blobs, paths.references, paths.layers, paths.staging, paths.cache]) makeDirectories(path);
+  // Here, so that it is there on a disk that is full.
+  openHost(paths.hold, O_RDWR | O_CREAT).close();
 }
 
 /** Waits for the lock of writers, which ends with the handle. */
@@ -117,11 +124,15 @@ export function readRecord(images: string, name: string): ImageRecord | undefine
   return text === undefined ? undefined : parseRecord(text, path);
 }
 
-/** All records, in the order of their names. */
+/** Whether a file of `references/` is set aside (image/aside.ts): no name begins with what it begins with. */
+export const isAside = (file: string): boolean => file.startsWith("+");
+
+/** All records, in the order of their names; without those of images that are being removed. */
 export function listRecords(images: string): ImageRecord[] {
   const { references } = storePaths(images);
   const records: ImageRecord[] = [];
   for (const { name } of listDirectory(references).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (isAside(name)) continue;
     const path = `${references}/${name}`;
     // It may have been removed meanwhile.
     const text = readTextIfThere(path);
@@ -134,7 +145,7 @@ export function listRecords(images: string): ImageRecord[] {
 export function storeFailure(images: string, error: unknown): unknown {
   if (isErrno(error, "ENOSPC", "EDQUOT")) {
     return new Failure(`no space left for the image in ${images}`, {
-      hint: "'mycontainer images' lists what there is, 'mycontainer rmi' removes some of it",
+      hint: "'df -h' and 'df -i' tell what is used up; 'mycontainer images' lists what there is, 'mycontainer rmi' removes some of it",
       cause: error,
     });
   }

@@ -34,7 +34,8 @@ import {
 } from "../linux/rootpath.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { openPty, type Pty, setWindowSize } from "../linux/tty.ts";
-import { setAttributes, setAttributesBelow } from "./attributes.ts";
+import { setAttributes } from "./attributes.ts";
+import { finishBind } from "./bind-attributes.ts";
 import { copyUp } from "./copy-up.ts";
 import { labelFacts } from "./labels.ts";
 import { contextOption, mountError, unquoted } from "./mount-data.ts";
@@ -69,15 +70,24 @@ export class ContainerRoot implements Disposable {
   pty: Pty | undefined;
   readonly #rootFd: number;
   readonly #bindSources: ReadonlyMap<BindStep, Handle>;
+  readonly #mapIds: (mount: Handle, step: BindStep) => void;
   #cover: Handle | undefined;
   #null: Handle | undefined;
   /** The directory that was used last: steps for /dev come one after another. */
   #lastDirectory: { path: string; handle: Handle } | undefined;
 
-  /** @param bindSources what the host's process has opened for each bind step, as a detached mount */
-  constructor(rootFd: number, bindSources: ReadonlyMap<BindStep, Handle>) {
+  /**
+   * @param bindSources what the host's process has opened for each bind step, as a detached mount
+   * @param mapIds has the host's process map the ids of a mount that is made here
+   */
+  constructor(
+    rootFd: number,
+    bindSources: ReadonlyMap<BindStep, Handle>,
+    mapIds: (mount: Handle, step: BindStep) => void,
+  ) {
     this.#rootFd = rootFd;
     this.#bindSources = bindSources;
+    this.#mapIds = mapIds;
   }
 
   [Symbol.dispose](): void {
@@ -151,7 +161,7 @@ export class ContainerRoot implements Disposable {
   }
 
   #bind(step: BindStep): void {
-    const mount = this.#bindSources.get(step);
+    const mount = step.inside === undefined ? this.#bindSources.get(step) : this.#cloneInside(step, step.inside);
     if (mount === undefined) throw new Error(`the source of the bind mount on ${step.target} has not been opened`);
     const { type } = statusOfFd(mount.fd, step.source);
     if (type === "link" && step.sourceLink === "copy") {
@@ -166,18 +176,16 @@ export class ContainerRoot implements Disposable {
     refuseFalseProc(mount, step);
     if (!isProcRoot(mount, step.source)) refuseInProc(target, step.target);
     this.#attach(mount, target, step.target);
-    const { propagation, propagationRecursive, set, clear, recursiveSet, recursiveClear } = step;
-    // A mount without others below it, as most are, is done with in one call.
-    const isOne = !step.recursive && recursiveSet === 0 && recursiveClear === 0;
-    if (isOne) setAttributes(mount.fd, step.target, { set, clear, propagation });
-    else {
-      setAttributes(mount.fd, step.target, { propagation, recursive: propagationRecursive });
-      if (recursiveSet !== 0 || recursiveClear !== 0) {
-        setAttributesBelow(mount.fd, step.target, { set: recursiveSet, clear: recursiveClear });
-      }
-      if (set !== 0 || clear !== 0) setAttributes(mount.fd, step.target, { set, clear });
-    }
+    finishBind(mount, step);
     mount.close();
+  }
+
+  /** What the container has at a path by now. It is looked up in its root, so that no link leads out of that. */
+  #cloneInside(step: BindStep, path: string): Handle {
+    using source = openInRoot(this.#rootFd, path, step.sourceLink === undefined ? O_PATH : O_PATH | O_NOFOLLOW);
+    const mount = cloneTree(source.fd, "", { recursive: step.recursive });
+    if (step.idMaps !== undefined) this.#mapIds(mount, step);
+    return mount;
   }
 
   #bindTarget(step: BindStep, isDirectory: boolean): Handle {

@@ -11,15 +11,17 @@ import type { IdMapPair } from "./idmap.ts";
 import { openMappingNamespace } from "./idmap-layers.ts";
 import type { BindStep } from "./root-steps.ts";
 
+/** How the container's user namespace maps ids: as maps, or as the namespace itself, where it is another's. */
+export type ContainerMaps = IdMapPair | { readonly namespace: Handle };
+
 /**
  * A detached mount of the step's source.
- * @param containerMaps of the container's user namespace, for mounts that take them; undefined if it has none of its own
+ * @param containerMaps for mounts that take them; undefined if the container has no user namespace
  */
-export function openBindSource(step: BindStep, containerMaps: IdMapPair | undefined): Handle {
+export function openBindSource(step: BindStep, containerMaps: ContainerMaps | undefined): Handle {
   const mount = open(step);
-  if (step.idMaps === undefined) return mount;
   try {
-    mapIds(mount, step, step.idMaps === "container" ? containerMaps : step.idMaps);
+    mapIdsOf(mount, step, containerMaps);
     return mount;
   } catch (error) {
     mount.close();
@@ -47,13 +49,21 @@ function open(step: BindStep): Handle {
   }
 }
 
-function mapIds(mount: Handle, step: BindStep, maps: IdMapPair | undefined): void {
+/** Has a detached mount map ids, if its step asks for that. */
+export function mapIdsOf(mount: Handle, step: BindStep, containerMaps: ContainerMaps | undefined): void {
+  if (step.idMaps === undefined) return;
+  const maps = step.idMaps === "container" ? containerMaps : step.idMaps;
+  if (maps !== undefined && "namespace" in maps) return mapIds(mount, step, maps.namespace);
   if (maps === undefined || maps.uids.length === 0 || maps.gids.length === 0) {
     throw new Failure(`cannot map the ids of '${step.source}': there are no mappings`, {
       hint: "give the mount uidMappings and gidMappings, or the container a user namespace",
     });
   }
   using namespace = openMappingNamespace(maps);
+  mapIds(mount, step, namespace);
+}
+
+function mapIds(mount: Handle, step: BindStep, namespace: Handle): void {
   const recursive = step.idmapRecursive === true;
   const result = changeAttributes(mount.fd, { set: ATTR.idmap, usernsFd: namespace.fd, recursive });
   if (result === 0) return;

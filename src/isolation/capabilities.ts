@@ -187,12 +187,16 @@ function bounded(names: readonly string[] | undefined, own: Masks): bigint {
   return maskOf(candidates);
 }
 
+/** Ambient ones that are not inheritable, too: what is asked for contradicts itself (capabilities(7)). Pure. */
+export function notInheritable({ ambient = [], inheritable = [] }: Capabilities): string[] {
+  return ambient.filter((name) => !inheritable.includes(name));
+}
+
 function notGranted(asked: Capabilities, granted: Masks & { readonly ambient: bigint }): string[] {
   const missing = new Set<string>();
   for (const kind of ["permitted", "effective", "inheritable", "ambient"] as const) {
     for (const name of asked[kind] ?? []) {
       const number = capabilityNumber(name);
-      // An ambient capability must be inheritable as well: without that, what is asked for contradicts itself.
       if (kind === "ambient" && asked.inheritable?.includes(name) !== true) continue;
       if (number === undefined || (granted[kind] & bit(number)) === 0n) missing.add(name);
     }

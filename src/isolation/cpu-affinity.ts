@@ -2,7 +2,7 @@
  * The CPUs that a process may run on: sched_setaffinity(2), `process.execCPUAffinity` of the specification.
  */
 import { Failure } from "../failure.ts";
-import { call, isErrno } from "../linux/error.ts";
+import { attempt, call, isErrno } from "../linux/error.ts";
 import { maskOfNumbers, parseNumberList } from "./number-list.ts";
 
 /** The most CPUs that a kernel can be built for (NR_CPUS with MAXSMP). */
@@ -34,4 +34,21 @@ export function applyCpuAffinity(cpus: readonly number[]): void {
       cause: error,
     });
   }
+}
+
+/**
+ * Lets this process run on all CPUs that its cpuset has, those of one that it is moved to later as well: that our caller keeps
+ * to some says nothing about the container.
+ */
+export function resetCpuAffinity(): void {
+  // It may be forbidden, and then stays as it is.
+  attempt("sched_setaffinity", 0, CPU_LIMIT / 8, new Uint8Array(CPU_LIMIT / 8).fill(0xff));
+}
+
+/** The CPUs that this process may run on, as a mask in hexadecimal. */
+export function cpuAffinity(): string {
+  const mask = new Uint8Array(CPU_LIMIT / 8);
+  const length = call("sched_getaffinity", "", 0, mask.length, mask);
+  const digits = [...mask.subarray(0, length)].reverse().map((byte) => byte.toString(16).padStart(2, "0"));
+  return `0x${digits.join("").replace(/^0+(?=.)/, "")}`;
 }

@@ -85,6 +85,21 @@ function writeMap(path: string, text: string): void {
   });
 }
 
+/** What an id of a container is on the host; undefined if the host has none for it. Pure. */
+export function hostIdOf(id: number, maps: readonly IdMapping[]): number | undefined {
+  const range = maps.find(({ containerID, size }) => id >= containerID && id - containerID < size);
+  return range === undefined ? undefined : range.hostID + id - range.containerID;
+}
+
+/** The ids of the user namespace that a process is in, as ours has them: its uid_map. */
+export function uidsOf(pid: number): IdMapping[] {
+  const lines = (readTextIfThere(`/proc/${pid}/uid_map`) ?? "").trim().split("\n");
+  return lines.map((line) => {
+    const [containerID = 0, hostID = 0, size = 0] = line.trim().split(/ +/, 3).map(Number);
+    return { containerID, hostID, size };
+  });
+}
+
 /** In the first user namespace every id is mapped to itself: user_namespaces(7). */
 const WHOLE_MAP = /^\s*0\s+0\s+4294967295\s*$/;
 

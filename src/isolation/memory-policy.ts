@@ -39,21 +39,23 @@ export interface MemoryPolicyPlan {
 
 /** What set_mempolicy(2) is to be given. Throws a Failure on unknown names, and nodes that do not go with the mode. */
 export function planMemoryPolicy(policy: NonNullable<Linux["memoryPolicy"]>): MemoryPolicyPlan {
-  const { mode: name } = policy;
+  const { mode: name = "" } = policy;
   const known = MODES.get(name);
   if (known === undefined) {
-    throw new Failure(`linux.memoryPolicy.mode: unknown mode '${name}'`, {
+    throw new Failure(`linux.memoryPolicy: invalid memory policy mode '${name}'`, {
       hint: `known are ${[...MODES.keys()].join(", ")}`,
     });
   }
   const [number, need] = known;
-  const nodes = parseNumberList(policy.nodes ?? "", NODE_LIMIT, "linux.memoryPolicy.nodes");
-  if (need === "none" && nodes.length > 0) throw new Failure(`linux.memoryPolicy.nodes: ${name} goes with none`);
+  const nodes = parseNumberList(policy.nodes ?? "", NODE_LIMIT, "linux.memoryPolicy: invalid memory policy node");
+  if (need === "none" && nodes.length > 0) {
+    throw new Failure(`linux.memoryPolicy.nodes: ${name} mode requires 0 nodes but got ${nodes.length}`);
+  }
   if (need === "some" && nodes.length === 0) throw new Failure(`linux.memoryPolicy.nodes: ${name} needs one at least`);
   let mode = number;
   for (const flag of policy.flags ?? []) {
     const bit = FLAGS.get(flag);
-    if (bit === undefined) throw new Failure(`linux.memoryPolicy.flags: unknown flag '${flag}'`);
+    if (bit === undefined) throw new Failure(`linux.memoryPolicy: invalid memory policy flag '${flag}'`);
     mode |= bit;
   }
   return { name, mode, nodes };

@@ -8,6 +8,9 @@ export interface MountOptions {
   /** Attributes (ATTR) to set and to clear on the mount itself. */
   readonly set: number;
   readonly clear: number;
+  /** Whether one of these is named, and whether one that is about access times, other than to take it back. */
+  readonly namesAttributes: boolean;
+  readonly namesAtime: boolean;
   /** The same, on all mounts below it as well. */
   readonly recursiveSet: number;
   readonly recursiveClear: number;
@@ -48,6 +51,9 @@ const ATTRIBUTES: Readonly<Record<string, readonly [attribute: number, set: bool
   nosymfollow: [ATTR.nosymfollow, true],
   symfollow: [ATTR.nosymfollow, false],
 };
+
+/** Those that choose an access time: the kernel takes what is only taken back for no choice. */
+const ATIME_CHOICES = ["noatime", "strictatime", "relatime", "nodiratime"];
 
 const PROPAGATION: Readonly<Record<string, number>> = {
   private: MS.private,
@@ -103,6 +109,8 @@ export function parseMountOptions(options: readonly string[], about: string): Mo
   const found: Draft = {
     set: 0,
     clear: 0,
+    namesAttributes: false,
+    namesAtime: false,
     recursiveSet: 0,
     recursiveClear: 0,
     propagation: undefined,
@@ -136,7 +144,9 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
     [name, (found: Draft) => void Object.assign(found, { propagation, propagationRecursive: false })] as const,
   ]),
   ...Object.entries(ATTRIBUTES).map(([name, attribute]) => [`r${name}`, recursively(attribute)] as const),
-  ...Object.entries(ATTRIBUTES).map(([name, attribute]) => [name, onItself(attribute)] as const),
+  ...Object.entries(ATTRIBUTES).map(
+    ([name, attribute]) => [name, onItself(attribute, ATIME_CHOICES.includes(name))] as const,
+  ),
 ]);
 
 function inPlaceOf(opposite: string, name: string): Meaning {
@@ -145,9 +155,11 @@ function inPlaceOf(opposite: string, name: string): Meaning {
   };
 }
 
-function onItself(attribute: readonly [number, boolean]): Meaning {
+function onItself(attribute: readonly [number, boolean], isAtime: boolean): Meaning {
   return (found) => {
     [found.set, found.clear] = merge(found.set, found.clear, attribute);
+    found.namesAttributes = true;
+    found.namesAtime ||= isAtime;
   };
 }
 

@@ -52,11 +52,11 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
   }
   steps.push(...closed);
   for (const path of spec.linux?.readonlyPaths ?? []) steps.push({ do: "read-only", path });
-  for (const path of spec.linux?.maskedPaths ?? []) steps.push({ do: "mask", path });
+  for (const path of new Set(spec.linux?.maskedPaths)) steps.push({ do: "mask", path });
   return steps;
 }
 
-function normalPath(path: string): string {
+export function normalPath(path: string): string {
   return `/${path
     .split("/")
     .filter((part) => part !== "" && part !== ".")
@@ -103,7 +103,7 @@ function planMount(mount: Mount, path: string, facts: RootFacts, mountLabel: str
   const options = parseMountOptions(mount.options ?? [], target);
   const isBind = options.bind !== "none" || mount.type === "bind";
   refuseInProc(target, path, isBind, mount.type);
-  if (isBind) return [planBind(mount, target, options)];
+  if (isBind) return [planBind(mount, target, options, facts)];
   if (options.idmap !== "none" || mount.uidMappings !== undefined || mount.gidMappings !== undefined) {
     throw new Failure(`mount on ${target}: ids are mapped of bind mounts only`);
   }
@@ -139,7 +139,12 @@ function refuseInProc(target: string, path: string, isBind: boolean, type: strin
   }
 }
 
-function planBind(mount: Mount, target: string, options: MountOptions): BindStep {
+export function planBind(
+  mount: Mount,
+  target: string,
+  options: MountOptions,
+  { userNamespace }: Pick<RootFacts, "userNamespace">,
+): BindStep {
   if (mount.source === undefined || mount.source === "") throw new Failure(`bind mount on ${target} has no source`);
   if (options.data.length > 0) {
     throw new Failure(`bind mount on ${target}: unknown option '${options.data[0]}'`, {
@@ -151,6 +156,8 @@ function planBind(mount: Mount, target: string, options: MountOptions): BindStep
     throw new Failure(`mount on ${target}: uidMappings and gidMappings are given both or not at all`);
   }
   const own = uids.length > 0;
+  // As mount(8): without attributes the source's are kept, and with `remount` those that are not named.
+  const keeps = !options.namesAttributes || mount.options?.includes("remount") === true;
   return {
     do: "bind",
     source: mount.source,
@@ -158,6 +165,7 @@ function planBind(mount: Mount, target: string, options: MountOptions): BindStep
     recursive: options.bind === "recursive",
     set: options.set,
     clear: options.clear,
+    ...(keeps ? {} : { replaces: userNamespace ? "unlocked" : "all", namesAtime: options.namesAtime }),
     recursiveSet: options.recursiveSet,
     recursiveClear: options.recursiveClear,
     propagation: options.propagation ?? MS.private,

@@ -32,10 +32,19 @@ export interface FilesystemStep {
 export interface BindStep {
   readonly do: "bind";
   readonly source: string;
+  /** Where the source lies in the container's root, if an earlier step has mounted what is there. */
+  readonly inside?: string;
   readonly target: string;
   readonly recursive: boolean;
   readonly set: number;
   readonly clear: number;
+  /**
+   * Which attributes of the source that `set` does not name are taken from the mount: `all`, those that a user namespace
+   * leaves `unlocked`, or else those in `clear`.
+   */
+  readonly replaces?: "all" | "unlocked";
+  /** Whether an access time is named in `set`, where relatime is none of its bits. */
+  readonly namesAtime?: boolean;
   readonly recursiveSet: number;
   readonly recursiveClear: number;
   readonly propagation: number;

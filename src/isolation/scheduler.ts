@@ -120,14 +120,20 @@ export function encodeScheduler(plan: SchedulerPlan): Uint8Array {
 /**
  * Sets the scheduling policy of this process. To be done once it is in its cgroup (a cpuset decides about SCHED_DEADLINE), and
  * while it has CAP_SYS_NICE.
+ * @param cpus that the container is limited to
  * @throws Failure where the kernel does not grant or know it; KernelError
  */
-export function applyScheduler(plan: SchedulerPlan): void {
+export function applyScheduler(plan: SchedulerPlan, cpus: string | undefined): void {
   try {
     call("sched_setattr", plan.name, 0, encodeScheduler(plan), 0);
   } catch (error) {
     if (isErrno(error, "EPERM")) {
-      throw new Failure(`process.scheduler: ${plan.name} is not permitted here`, { hint: hintOf(plan), cause: error });
+      // sched_setattr(2): who may not use all CPUs may not have deadlines.
+      const isLimited = plan.name === "SCHED_DEADLINE" && cpus !== undefined && cpus !== "";
+      const why = isLimited
+        ? `process scheduler can't be used together with AllowedCPUs (${cpus})`
+        : "not permitted here";
+      throw new Failure(`process.scheduler: ${plan.name}: ${why}`, { hint: hintOf(plan), cause: error });
     }
     if (isErrno(error, "EINVAL", "ENOTSUP", "E2BIG")) {
       throw new Failure(`process.scheduler: the kernel does not take these values with ${plan.name}`, { cause: error });

@@ -26,7 +26,7 @@ const [FLAGS_AT, MODE_AT, RESOLVE_AT] = [0, 2, 4];
 /** How often openat2(2) is asked again when something else renames in the same moment (EAGAIN). */
 const RACE_RETRIES = 128;
 const SYMLINK_DEPTH_LIMIT = 40;
-const [ENOENT, EAGAIN, EEXIST, ENOTDIR] = [2, 11, 17, 20];
+const [ENOENT, EAGAIN, EEXIST, ENOTDIR, ELOOP] = [2, 11, 17, 20, 40];
 
 function openat2(dirFd: number, path: string, flags: number, resolve: number, mode = 0): number {
   const how = new Uint32Array(OPEN_HOW_BYTES / 4);
@@ -81,9 +81,14 @@ export function openEntryIfThere(dirFd: number, name: string, flags: number): Ha
   return fd === -ENOENT ? undefined : opened(fd, name);
 }
 
-/** The path's parts, without empty ones and `.`; `..` is resolved by the kernel and refused here. */
+/** The path's parts, without empty ones and `.`. */
+function stepsOf(path: string): string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}
+
+/** As `stepsOf`; `..` is resolved by the kernel and refused here. */
 function partsOf(path: string): string[] {
-  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  const parts = stepsOf(path);
   if (parts.includes("..")) throw new KernelError("openat2", ENOENT, `${path} (".." in a path that is to be made)`);
   return parts;
 }
@@ -98,7 +103,7 @@ export function makeDirectoriesInRoot(rootFd: number, path: string, mode = 0o755
 
 /** As `makeDirectoriesInRoot`, of a path that was not there a moment ago. */
 export function makeMissingDirectories(rootFd: number, path: string, mode = 0o755): Handle {
-  return makeInParent(rootFd, path, mode) ?? makePartByPart(rootFd, path, mode);
+  return makeInParent(rootFd, path, mode) ?? makePartByPart(rootFd, partsOf(path), mode);
 }
 
 /** The usual case: only the last part is missing. Undefined if it is not so simple. */
@@ -111,8 +116,9 @@ function makeInParent(rootFd: number, path: string, mode: number): Handle | unde
   return openEntry(parent.fd, name, O_PATH | O_DIRECTORY);
 }
 
-function makePartByPart(rootFd: number, path: string, mode: number): Handle {
-  const parts = partsOf(path);
+/** Links are put in place of what they stand for, so that `..` in them is what comes before in what is `done`. */
+function makePartByPart(rootFd: number, path: readonly string[], mode: number): Handle {
+  const parts = [...path];
   let done = "/";
   let linksLeft = SYMLINK_DEPTH_LIMIT;
   let current = openInRoot(rootFd, "/", O_PATH | O_DIRECTORY);
@@ -126,8 +132,8 @@ function makePartByPart(rootFd: number, path: string, mode: number): Handle {
     }
     const target = made === -EEXIST ? linkTarget(current.fd, part) : undefined;
     if (target !== undefined) {
-      if (linksLeft-- === 0) throw new KernelError("mkdirat", 40, next);
-      parts.unshift(...target.split("/").filter((step) => step !== "" && step !== "."));
+      if (linksLeft-- === 0) throw new KernelError("mkdirat", ELOOP, next);
+      parts.unshift(...stepsOf(target));
       if (target.startsWith("/")) done = "/";
       current.close();
       current = openInRoot(rootFd, done, O_PATH | O_DIRECTORY);
@@ -141,19 +147,34 @@ function makePartByPart(rootFd: number, path: string, mode: number): Handle {
   return current;
 }
 
-function linkTarget(dirFd: number, name: string): string | undefined {
+/** Where a link leads; undefined for what is none. With "" for the name, a descriptor of the link itself (O_PATH). */
+export function linkTarget(dirFd: number, name: string): string | undefined {
   const buffer = new Uint8Array(4096);
   const length = attempt("readlinkat", dirFd, name, buffer, buffer.length);
   return length < 0 ? undefined : decode(buffer, 0, length);
 }
 
-/** The file of that path in the root as an O_PATH handle; made, empty, where there is nothing (a target for a bind mount). */
+/**
+ * The file of that path in the root as an O_PATH handle; made, empty, where there is nothing (a target for a bind mount), or a
+ * link to nothing: then where that points to, in the root.
+ */
 export function makeFileInRoot(rootFd: number, path: string, mode = 0o644): Handle {
+  return makeFile(rootFd, partsOf(path), mode, SYMLINK_DEPTH_LIMIT);
+}
+
+function makeFile(rootFd: number, parts: readonly string[], mode: number, linksLeft: number): Handle {
+  const path = `/${parts.join("/")}`;
   const there = openInRootIfThere(rootFd, path, O_PATH);
   if (there !== undefined) return there;
-  const slash = path.lastIndexOf("/");
-  using parent = makeDirectoriesInRoot(rootFd, path.slice(0, Math.max(slash, 0)) || "/");
-  const name = path.slice(slash + 1);
+  const [above, name = "."] = [parts.slice(0, -1), parts.at(-1)];
+  using parent =
+    openInRootIfThere(rootFd, `/${above.join("/")}`, O_PATH | O_DIRECTORY) ?? makePartByPart(rootFd, above, 0o755);
+  const target = linkTarget(parent.fd, name);
+  if (target !== undefined) {
+    if (linksLeft === 0) throw new KernelError("openat", ELOOP, path);
+    const from = target.startsWith("/") ? [] : above;
+    return makeFile(rootFd, [...from, ...stepsOf(target)], mode, linksLeft - 1);
+  }
   const fd = attempt("openat", parent.fd, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0 && fd !== -EEXIST) throw new KernelError("openat", -fd, path);
   if (fd >= 0) attempt("close", fd);

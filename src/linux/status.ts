@@ -35,6 +35,8 @@ export interface FileStatus {
   readonly sizeBytes: number;
   /** Seconds since 1970. */
   readonly modified: number;
+  /** Beside those seconds. */
+  readonly modifiedNanoseconds: number;
   /** What a device node stands for. */
   readonly device: { readonly major: number; readonly minor: number };
   /** The file system that the file lies on. */
@@ -60,7 +62,9 @@ export function parseStatx(words: Uint32Array): FileStatus {
     gid: words[6] ?? 0,
     inode: wide(words, 8),
     sizeBytes: wide(words, 10),
-    modified: wide(words, 28),
+    // Signed: there are files from before 1970.
+    modified: ((words[29] ?? 0) | 0) * 2 ** 32 + (words[28] ?? 0),
+    modifiedNanoseconds: words[30] ?? 0,
     device: { major: words[32] ?? 0, minor: words[33] ?? 0 },
     on: { major: words[34] ?? 0, minor: words[35] ?? 0 },
     mountId: wide(words, 36),

@@ -119,9 +119,21 @@ export interface HostsOptions {
   readonly addHosts?: readonly string[];
   /** What `host-gateway` stands for. */
   readonly gateway?: string;
-  /** The container's own name and address, if it has one. */
-  readonly own?: { readonly address: string; readonly hostname: string; readonly domainname?: string };
+  /** The container itself, if it has a name of its own. */
+  readonly own?: OwnName;
 }
+
+export interface OwnName {
+  readonly address: string;
+  readonly hostname: string;
+  readonly domainname?: string;
+}
+
+/**
+ * Where a container finds itself that has no address of its own: a loopback address which is not localhost's, as Debian's
+ * installer does, so that its name and localhost stay two. sudo, among others, looks for its host's name.
+ */
+export const OWN_LOOPBACK = "127.0.1.1";
 
 function hostLine(text: string, gateway: string | undefined): string {
   const bad = (why: string) =>
@@ -146,10 +158,12 @@ function hostLine(text: string, gateway: string | undefined): string {
 export function hostsFile({ base = HOSTS_ALWAYS, addHosts = [], gateway, own }: HostsOptions): string {
   const begin = base === "" || base.endsWith("\n") ? base : `${base}\n`;
   const extra = addHosts.map((text) => hostLine(text, gateway)).join("");
-  if (own === undefined) return begin + extra;
-  const { address, hostname, domainname } = own;
-  const names = domainname === undefined || domainname === "" ? hostname : `${hostname}.${domainname} ${hostname}`;
-  return `${begin}${extra}${address}\t${names}\n`;
+  return begin + extra + (own === undefined ? "" : ownLine(own));
+}
+
+/** The line of /etc/hosts by which a container finds itself: first its full name (hosts(5)). */
+export function ownLine({ address, hostname, domainname = "" }: OwnName): string {
+  return `${address}\t${domainname === "" ? hostname : `${hostname}.${domainname} ${hostname}`}\n`;
 }
 
 /** A container's /etc/hostname. */

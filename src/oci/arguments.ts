@@ -2,13 +2,14 @@
  * What commands of the OCI face take beside flags.
  */
 import { Failure } from "../failure.ts";
+import { programName } from "./name.ts";
 
 /** The one argument that is an id. Throws a Failure if there are others, or none. */
 export function oneId(command: string, rest: readonly string[]): string {
   const [id] = rest;
   if (rest.length !== 1 || id === undefined) {
     throw new Failure(`"${command}" requires exactly 1 argument`, {
-      hint: `mycontainer-runtime ${command} [FLAGS] CONTAINER`,
+      hint: `${programName()} ${command} [FLAGS] CONTAINER`,
     });
   }
   return id;

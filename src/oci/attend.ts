@@ -6,7 +6,6 @@ import { supervise } from "../container/supervise.ts";
 import type { EventLoop } from "../linux/eventloop.ts";
 import type { Handle } from "../linux/fd.ts";
 import { type Child, exitCodeOf } from "../linux/process.ts";
-import { isTerminal, keepNewlines } from "../linux/tty.ts";
 
 export interface Attended {
   readonly child: Child;
@@ -18,8 +17,6 @@ export interface Attended {
   readonly signals: readonly number[];
 }
 
-const STDOUT = 1;
-
 /** Returns the program's exit code, as a shell tells it. */
 export function attend({ child, terminal, streams, loop, signals }: Attended): number {
   if (terminal === undefined) {
@@ -28,7 +25,6 @@ export function attend({ child, terminal, streams, loop, signals }: Attended): n
     streams.finish();
     return exitCodeOf(ending);
   }
-  if (!isTerminal(STDOUT)) keepNewlines(terminal.fd);
   using session = connectTerminal(loop, terminal, true);
   const ending = supervise({ child, loop, signals, forward: true, resized: () => session.resize() });
   session.finish();

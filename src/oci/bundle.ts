@@ -7,6 +7,7 @@ import { readText, statusOf, workingDirectory } from "../linux/hostpath.ts";
 import { checkConfig } from "../spec/check-config.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseNewConfig } from "../spec/parse-config.ts";
+import { programName } from "./name.ts";
 
 const CONFIG_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -41,7 +42,7 @@ export function readBundle(given: string | undefined): Bundle {
     if (error instanceof RangeError) throw new Failure(`config.json is larger than ${CONFIG_LIMIT_BYTES} bytes`);
     if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
     throw new Failure(`JSON specification file config.json not found in ${path}`, {
-      hint: "'mycontainer-runtime spec' writes one; --bundle names the directory it is in",
+      hint: `'${programName()} spec' writes one; --bundle names the directory it is in`,
     });
   }
   const { spec, isPlain } = parseNewConfig(config);

@@ -24,6 +24,7 @@ import { nonNegative, oneId } from "./arguments.ts";
 import {
   CRIU_FLAGS,
   commonOptions,
+  configFile,
   criuPaths,
   dumpedMounts,
   dumpedNamespaces,
@@ -34,6 +35,7 @@ import {
 import { finish } from "./delete.ts";
 import type { Globals } from "./globals.ts";
 import { joinedNamespaces } from "./joined.ts";
+import { programName } from "./name.ts";
 import { planRecorded } from "./plan.ts";
 import { configOf, lockRecord, recordOf, statusOfContainer } from "./record.ts";
 
@@ -53,7 +55,7 @@ export const DESCRIPTORS_FILE = "descriptors.json";
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("checkpoint", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("checkpoint", FLAGS, argv, { program: programName() });
   const id = oneId("checkpoint", rest);
   using lock = lockRecord(globals.root, id);
   const record = recordOf(globals.root, id);
@@ -87,6 +89,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       [OPTION.trackMemory, isPreDump || flags["parent-path"] !== undefined],
       [OPTION.freezeCgroup, freezer],
       ...options,
+      configFile(spec.annotations),
       ...dumpedMounts(planRecorded(spec, record, globals).rootSteps, ({ target }) => placeIn(root.fd, target)),
       ...dumpedNamespaces(
         joinedNamespaces(spec),
@@ -117,8 +120,11 @@ function dumpOptions(flags: Values<typeof FLAGS>, images: string): Field[] {
   ];
 }
 
-/** Where a path of config.json really is in the container: criu knows mounts by their places, which no links lead to. */
-function placeIn(rootFd: number, path: string): string {
+/**
+ * Where a path of config.json really is in the container: criu knows mounts by their places, which no links lead to. Undefined
+ * if it leads nowhere.
+ */
+function placeIn(rootFd: number, path: string): string | undefined {
   using found = openInRootIfThere(rootFd, path, O_PATH);
-  return found === undefined ? path : (readLink(`/proc/self/fd/${found.fd}`) ?? path);
+  return found === undefined ? undefined : readLink(`/proc/self/fd/${found.fd}`);
 }

@@ -5,6 +5,7 @@ import { parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative, oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
 import { type MakeOptions, make } from "./make.ts";
+import { programName } from "./name.ts";
 
 /** Flags of `create` and `run`. */
 export const MAKE_FLAGS = {
@@ -34,7 +35,7 @@ export function madeAsAsked(flags: Values<typeof MAKE_FLAGS>): Omit<MakeOptions,
 }
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("create", MAKE_FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("create", MAKE_FLAGS, argv, { program: programName() });
   await make({ id: oneId("create", rest), ...madeAsAsked(flags), waits: true, attached: false }, globals);
   return 0;
 }

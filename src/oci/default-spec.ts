@@ -58,7 +58,6 @@ export function defaultSpec(unifiedCgroups = false): Spec {
         bounding: [...CAPABILITIES],
         effective: [...CAPABILITIES],
         permitted: [...CAPABILITIES],
-        ambient: [...CAPABILITIES],
       },
       rlimits: [{ type: "RLIMIT_NOFILE", hard: 1024, soft: 1024 }],
       noNewPrivileges: true,

@@ -9,6 +9,7 @@ import { oneId } from "./arguments.ts";
 import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hasHooks, hookRunner, stateText } from "./hooked.ts";
+import { programName } from "./name.ts";
 import { type ContainerRecord, checkId, configOf, lockRecord, readRecord, statusOfContainer } from "./record.ts";
 
 const FLAGS = { force: toggle("f", "Kill the container if it runs, and pass over one that there is not") } as const;
@@ -16,7 +17,7 @@ const FLAGS = { force: toggle("f", "Kill the container if it runs, and pass over
 export const help = { usage: "[--force] CONTAINER", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("delete", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("delete", FLAGS, argv, { program: programName() });
   const id = checkId(oneId("delete", rest));
   const isForced = flags.force === true;
   using lock = lockRecord(globals.root, id);

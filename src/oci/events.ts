@@ -13,6 +13,7 @@ import { parseFlags, text, toggle } from "../term/flags.ts";
 import { line } from "../term/output.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
+import { programName } from "./name.ts";
 import { type ContainerRecord, recordOf, statusOfContainer } from "./record.ts";
 import { type Event, oomEvent, statsEvent } from "./stats-event.ts";
 
@@ -38,7 +39,7 @@ function tell(event: Event): void {
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
 export function run(argv: readonly string[], globals: Globals): number {
-  const { flags, rest } = parseFlags("events", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("events", FLAGS, argv, { program: programName() });
   const intervalMs = parseInterval(flags.interval ?? "5s");
   const record = recordOf(globals.root, oneId("events", rest));
   const { cgroupPath, init } = record;

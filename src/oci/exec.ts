@@ -2,32 +2,39 @@
  * `exec`: runs another program in a container.
  */
 
+import { parseChoice } from "../cgroup/choice.ts";
 import { execute } from "../container/exec.ts";
 import { plainStreams } from "../container/streams.ts";
 import { uncommonOfExec } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
+import { applyCpuAffinity, cpuAffinity, parseCpuList, resetCpuAffinity } from "../isolation/cpu-affinity.ts";
 import { labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { EventLoop } from "../linux/eventloop.ts";
-import { readText } from "../linux/hostpath.ts";
+import { readLink, readText } from "../linux/hostpath.ts";
 import { sendSignal, waitFor } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
+import { isTerminal } from "../linux/tty.ts";
 import { planProcess } from "../plan/process.ts";
 import { checkProcess } from "../spec/check-process.ts";
-import type { Capabilities, Process, Spec } from "../spec/config.ts";
+import type { Capabilities, NamespaceType, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative } from "./arguments.ts";
 import { attend } from "./attend.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
+import { withFixedGroups } from "./fixed-groups.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
+import { programName } from "./name.ts";
 import { checkPreserved } from "./passed-descriptors.ts";
 import { writePidFile } from "./pid-file.ts";
-import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
+import { configOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 import { seccompOf } from "./seccomp.ts";
+
+const STDOUT = 1;
 
 const FLAGS = {
   process: text("p", "FILE", "The process, as in config.json"),
@@ -46,17 +53,17 @@ const FLAGS = {
   "pidfd-socket": text("", "PATH", "Socket that is sent a pidfd of the process"),
   detach: toggle("d", "Return once it runs"),
   "ignore-paused": toggle("", "Also in a container that is paused"),
-  cgroup: list("", "PATH", "Run it in a cgroup below the container's"),
+  cgroup: list("", "[CONTROLLER,...:]PATH", "Run it in a cgroup below the container's"),
   "no-subreaper": toggle("", "Taken for the sake of older engines"),
 } as const;
 
 export const help = { usage: "[FLAGS] CONTAINER COMMAND [ARGUMENT...]", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: "mycontainer-runtime", stopAtFirstWord: true });
+  const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: programName(), stopAtFirstWord: true });
   const [id, ...command] = rest;
   if (id === undefined) {
-    throw new Failure('"exec" requires a container', { hint: "mycontainer-runtime exec [FLAGS] CONTAINER COMMAND..." });
+    throw new Failure('"exec" requires a container', { hint: `${programName()} exec [FLAGS] CONTAINER COMMAND...` });
   }
   const preservedFds = nonNegative("--preserve-fds", flags["preserve-fds"] ?? "0");
   // Before anything of ours is open.
@@ -71,7 +78,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   }
   const spec = configOf(globals.root, record);
   const asked = processOf(spec, flags, command);
-  const process = planProcess({ ...spec, process: asked }, false, seccompOf(spec));
+  const process = withFixedGroups(planProcess({ ...spec, process: asked }, false, seccompOf(spec)));
   if (process.args.length === 0) throw new Failure("process args cannot be empty");
   const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
@@ -81,15 +88,17 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (process.terminal && detached && consoleSocket === undefined) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
   }
+  startOnCpus(asked, globals);
   using loop = new EventLoop();
   using streams = plainStreams();
   const { child, terminal } = execute({
     init: record.init,
-    namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
-    cgroupPath: cgroupOf(record, flags.cgroup),
+    namespaces: namespacesOf(spec, record.init?.pid ?? 0),
+    cgroup: record.cgroupPath === undefined ? undefined : parseChoice(record.cgroupPath, flags.cgroup),
     process,
     detached,
     windowSize: sizeOf(asked),
+    keepsNewlines: consoleSocket === undefined && !isTerminal(STDOUT),
     streams: detached ? [0, 1, 2] : streams.fds,
     preservedFds,
     signals: inherited,
@@ -98,6 +107,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     uncommon: await uncommonOfExec(asked, spec),
     labelFacts: labelFacts(),
     warn: (message) => tellLog(globals, "warning", message),
+    debug: globals.debug ? (message) => tellLog(globals, "debug", message) : undefined,
   });
   try {
     if (terminal !== undefined && consoleSocket !== undefined) {
@@ -114,6 +124,20 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   }
   if (detached) return 0;
   return attend({ child, terminal: consoleSocket === undefined ? terminal : undefined, streams, loop, signals });
+}
+
+/** Those of config.json; and the one of clocks that criu gives to every container which it restores. */
+function namespacesOf(spec: Spec, pid: number): NamespaceType[] {
+  const types = (spec.linux?.namespaces ?? []).map(({ type }) => type);
+  const isOther = readLink(`/proc/${pid}/ns/time`) !== readLink("/proc/self/ns/time");
+  return types.includes("time") || !isOther ? types : [...types, "time"];
+}
+
+/** Where the program is to begin; `final` comes once it is in its cgroup: config.md#linux-process, execCPUAffinity. */
+function startOnCpus({ execCPUAffinity }: Process, globals: Globals): void {
+  if (execCPUAffinity?.initial) applyCpuAffinity(parseCpuList(execCPUAffinity.initial));
+  else resetCpuAffinity();
+  if (globals.debug) tellLog(globals, "debug", `nsexec: affinity: ${cpuAffinity()}`);
 }
 
 /** Both or none: a terminal without lines is none. */
@@ -136,7 +160,7 @@ function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly st
   return {
     ...process,
     args: [...command],
-    env: withoutEarlier([...(process.env ?? []), ...flags.env]),
+    env: [...(process.env ?? []), ...flags.env],
     cwd: flags.cwd ?? process.cwd,
     terminal: flags.tty === true,
     user: { ...process.user, ...ids, additionalGids: [...(process.user.additionalGids ?? []), ...gids] },
@@ -145,11 +169,6 @@ function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly st
     ...(flags.apparmor === undefined ? {} : { apparmorProfile: flags.apparmor }),
     ...(flags["process-label"] === undefined ? {} : { selinuxLabel: flags["process-label"] }),
   };
-}
-
-/** Of variables that are there twice, only the last: getenv(3) takes the first. */
-function withoutEarlier(env: readonly string[]): string[] {
-  return [...new Map(env.map((entry) => [entry.split("=", 1)[0], entry])).values()];
 }
 
 /**
@@ -187,16 +206,4 @@ function parseUser(text: string): { uid: number; gid?: number } {
   const [uid = "", gid, ...more] = text.split(":");
   if (more.length > 0) throw new Failure(`--user: '${text}' is not of the form UID[:GID]`);
   return { uid: idOf(uid, "--user"), ...(gid === undefined ? {} : { gid: idOf(gid, "--user") }) };
-}
-
-/** The container's cgroup, or one below it that `--cgroup` names. */
-function cgroupOf({ cgroupPath }: ContainerRecord, asked: readonly string[]): string | undefined {
-  const [below, ...more] = asked;
-  if (below === undefined || cgroupPath === undefined) return cgroupPath;
-  if (more.length > 0 || below.includes(":")) {
-    throw new Failure("--cgroup names one path, below the container's cgroup in every hierarchy");
-  }
-  if (below.split("/").includes("..")) throw new Failure(`bad sub cgroup path: ${below}`);
-  const path = below.split("/").filter((part) => part !== "" && part !== ".");
-  return [cgroupPath, ...path].join("/");
 }

@@ -6,10 +6,13 @@ import { Failure } from "../failure.ts";
 import { variable } from "../linux/environment.ts";
 import { geteuid } from "../linux/process.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
+import { programName } from "./name.ts";
 
 export interface Globals {
   /** Where the state of containers lies: one directory a container. */
   readonly root: string;
+  /** Whether that was said, and is not what it is without a word. */
+  readonly rootIsNamed: boolean;
   /** The file that errors and warnings are added to. */
   readonly log: string | undefined;
   readonly logFormat: "text" | "json";
@@ -50,7 +53,7 @@ export function parseGlobals(argv: readonly string[]): {
   /** What is to be told in place of a command. */
   tell: "version" | "help" | undefined;
 } {
-  const { flags, rest } = parseFlags("", GLOBAL_FLAGS, argv, { stopAtFirstWord: true, program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("", GLOBAL_FLAGS, argv, { stopAtFirstWord: true, program: programName() });
   const logFormat = flags["log-format"] ?? "text";
   if (logFormat !== "text" && logFormat !== "json") throw new Failure(`invalid log-format: ${logFormat}`);
   const manager = flags["cgroup-manager"] ?? "cgroupfs";
@@ -65,6 +68,7 @@ export function parseGlobals(argv: readonly string[]): {
   return {
     globals: {
       root: flags.root || defaultRoot(isRoot),
+      rootIsNamed: Boolean(flags.root),
       log: flags.log === "" ? undefined : flags.log,
       logFormat,
       debug: flags.debug === true,

@@ -30,7 +30,7 @@ export function stateText(spec: Spec, identity: Identity, status: HookState["sta
 export async function hookRunner(globals: Globals): Promise<RunHooks> {
   const { failureOfHooks, runHooks } = await import("../container/hooks.ts");
   const warn = (text: string) => tellLog(globals, "warning", text);
-  return (kind, hooks, state) => runHooks(kind, hooks, state, { onFailure: failureOfHooks(kind), warn });
+  return (kind, hooks, state, env) => runHooks(kind, hooks, state, { onFailure: failureOfHooks(kind), warn, env });
 }
 
 /** What runs the hooks of a plan; undefined if it has none. */

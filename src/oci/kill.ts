@@ -10,6 +10,7 @@ import { openPidfd, sendSignal } from "../linux/process.ts";
 import { parseSignal, SIG } from "../linux/signal.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import type { Globals } from "./globals.ts";
+import { programName } from "./name.ts";
 import { type ContainerRecord, configOf, recordOf, statusOfContainer } from "./record.ts";
 
 const FLAGS = { all: toggle("a", "Send it to all processes of the container") } as const;
@@ -17,11 +18,11 @@ const FLAGS = { all: toggle("a", "Send it to all processes of the container") } 
 export const help = { usage: "[--all] CONTAINER [SIGNAL]", flags: FLAGS };
 
 export function run(argv: readonly string[], globals: Globals): number {
-  const { flags, rest } = parseFlags("kill", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("kill", FLAGS, argv, { program: programName() });
   const [id, name = "SIGTERM", ...more] = rest;
   if (id === undefined || more.length > 0) {
     throw new Failure('"kill" requires a container, and may have a signal', {
-      hint: "mycontainer-runtime kill [--all] CONTAINER [SIGNAL]",
+      hint: `${programName()} kill [--all] CONTAINER [SIGNAL]`,
     });
   }
   const record = recordOf(globals.root, id);

@@ -3,11 +3,12 @@
  */
 
 import { Failure } from "../failure.ts";
-import { readTextIfThere } from "../linux/hostpath.ts";
+import { readTextIfThere, statusOf } from "../linux/hostpath.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { print } from "../term/output.ts";
 import type { Globals } from "./globals.ts";
 import { type ListEntry, listJson, listTable } from "./list-table.ts";
+import { programName } from "./name.ts";
 import { configOf, listIds, readRecord, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";
@@ -20,7 +21,10 @@ const FLAGS = {
 export const help = { usage: "[FLAGS]", flags: FLAGS };
 
 export function run(argv: readonly string[], globals: Globals): number {
-  const { flags } = parseFlags("list", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags } = parseFlags("list", FLAGS, argv, { program: programName() });
+  if (globals.rootIsNamed && statusOf(globals.root) === undefined) {
+    throw new Failure(`unable to list containers: ${globals.root}: no such file or directory`);
+  }
   const format = flags.format ?? "table";
   if (format !== "table" && format !== "json") throw new Failure("invalid format option");
   if (flags.quiet === true) {

@@ -3,17 +3,18 @@
  * are imported at once, since each import(...) takes some turns of the engine's queue.
  */
 
-import { Failure } from "../failure.ts";
+import { Failure, nearestOf } from "../failure.ts";
 import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import type { Flags } from "../term/flags.ts";
 import { line } from "../term/output.ts";
-import { VERSION } from "../term/version.ts";
+import { COMMIT, VERSION } from "../term/version.ts";
 import * as create from "./create.ts";
 import * as remove from "./delete.ts";
 import * as exec from "./exec.ts";
-import { GLOBAL_FLAGS, type Globals, parseGlobals } from "./globals.ts";
+import { type Globals, parseGlobals } from "./globals.ts";
 import * as kill from "./kill.ts";
+import { programName } from "./name.ts";
 import { EXIT_FAILED, reportError } from "./report.ts";
 import * as run from "./run.ts";
 import * as start from "./start.ts";
@@ -35,7 +36,6 @@ interface Entry {
   readonly load: () => Command | Promise<Command>;
 }
 
-const PROGRAM = "mycontainer-runtime";
 const FAILED_EXEC = 255;
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
@@ -63,45 +63,25 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   features: { help: "Tell what this runtime can do", load: () => import("./features-command.ts") },
 };
 
-function usage(): string[] {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 3;
-  return [
-    "Usage: mycontainer-runtime [GLOBAL FLAGS] COMMAND [FLAGS] ...",
-    "",
-    "Commands:",
-    ...Object.entries(COMMANDS).map(([name, { help }]) => `  ${name.padEnd(width)}${help}`),
-    "",
-    "Global flags:",
-    ...Object.entries(GLOBAL_FLAGS).map(([name, flag]) => {
-      const left = flag.kind === "toggle" ? `--${name}` : `--${name} ${flag.placeholder}`;
-      return `  ${left.padEnd(width + 18)}${flag.help}`;
-    }),
-  ];
-}
-
 function tellVersion(): void {
-  line(`mycontainer-runtime version ${VERSION}`);
+  line(`${programName()} version ${VERSION}`);
+  // Docker looks for the three lines by these words.
+  line(`commit: ${COMMIT ?? "unknown"}`);
   line(`spec: ${OCI_VERSION_MAX}`);
 }
 
-/** Tells the flags of a command and ends, if that is asked for: what comes after the first word may be the program's. */
-async function tellHelp(name: string, entry: Entry, { help }: Command, argv: readonly string[]): Promise<void> {
-  const { isHelp, printHelp } = await import("../term/help.ts");
-  if (!isHelp(argv, help.flags, { stopAtFirstWord: true })) return;
-  exit(printHelp(name, help.usage, `${entry.help}.`, help.flags, PROGRAM));
-}
-
-async function unknownCommand(name: string): Promise<Failure> {
-  const { nearestOf } = await import("../term/flags.ts");
+/** @param isHelp whether it is its help that is asked for: those who know runc look for its words then */
+function unknownCommand(name: string, isHelp: boolean): Failure {
   const nearest = nearestOf(name, Object.keys(COMMANDS));
-  return new Failure(`no such command: '${name}'`, {
-    hint: nearest === undefined ? `'${PROGRAM} --help' lists the commands` : `did you mean '${nearest}'?`,
+  return new Failure(isHelp ? `No help topic for '${name}'` : `no such command: '${name}'`, {
+    hint: nearest === undefined ? `'${programName()} --help' lists the commands` : `did you mean '${nearest}'?`,
   });
 }
 
 export async function main(): Promise<void> {
   let globals: Globals = {
     root: "",
+    rootIsNamed: false,
     log: undefined,
     logFormat: "text",
     debug: false,
@@ -114,14 +94,16 @@ export async function main(): Promise<void> {
     globals = parsed.globals;
     if (tell !== undefined) {
       if (tell === "version") tellVersion();
-      else for (const text of usage()) line(text);
+      else (await import("./help.ts")).tellCommands(COMMANDS);
       return exit(0);
     }
     const [name = "", ...argv] = rest;
     entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (entry === undefined) throw await unknownCommand(name);
+    const mayBeHelp = argv.includes("--help") || argv.includes("-h");
+    if (entry === undefined) throw unknownCommand(name, mayBeHelp);
     const command = await entry.load();
-    if (argv.includes("--help") || argv.includes("-h")) await tellHelp(name, entry, command, argv);
+    // What comes after the first word may be the program's.
+    if (mayBeHelp && (await import("./help.ts")).tellIfAsked(name, entry.help, command, argv)) return exit(0);
     return exit(await command.run(argv, globals));
   } catch (error) {
     reportError(globals, entry?.prefix ?? "", error);

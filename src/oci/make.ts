@@ -9,12 +9,14 @@ import { openGate as openStartGate } from "../container/start-gate.ts";
 import { nameProcess } from "../container/state.ts";
 import { uncommonOf } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
+import { resetCpuAffinity } from "../isolation/cpu-affinity.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { wallClockRfc3339 } from "../linux/clock.ts";
 import type { Handle } from "../linux/fd.ts";
 import { writeNewFile } from "../linux/hostpath.ts";
 import { type Child, geteuid } from "../linux/process.ts";
 import { blockExactly, currentMask, forwardableSignals, ignoredSignals } from "../linux/signal.ts";
+import { isTerminal, keepNewlines } from "../linux/tty.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bundle, readBundle } from "./bundle.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
@@ -22,11 +24,14 @@ import { destroy } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hooksOf, stateOf, stateText } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
+import { programName } from "./name.ts";
 import { passedDescriptors } from "./passed-descriptors.ts";
 import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
+
+const STDOUT = 1;
 
 export interface MakeOptions {
   readonly id: string;
@@ -146,6 +151,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
   // Who stays takes signals from a descriptor. Others end by them, and what they have begun is undone by the next command.
   const mask = options.attached ? blockExactly(signals) : currentMask();
   using gate = ground.openGate?.(paths.gate);
+  resetCpuAffinity();
   const complete = (child: Child) => {
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, child.pidfd);
     record.complete = true;
@@ -156,13 +162,14 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
     plan,
     root: openDirectoryRoot(bundle.rootfs),
     emit: (event) => {
-      if (event.kind === "warning") tellLog(globals, "warning", event.text);
+      if (event.kind === "warning" || event.kind === "debug") tellLog(globals, event.kind, event.text);
     },
     filter: ground.filter,
     signals: { mask, ignored: ignoredSignals() },
     ownHandles: [ground.lock],
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     preservedFds: ground.preservedFds,
+    tellsSteps: globals.debug,
     gate,
     diesWithSupervisor: options.attached,
     hooks: ground.hooks,
@@ -180,7 +187,7 @@ function launchRecorded(options: MakeOptions, globals: Globals, ground: Ground):
       if (options.consoleSocket !== undefined && master !== undefined) {
         sendTerminal(options.consoleSocket, master);
         master.close();
-      }
+      } else if (master !== undefined && !isTerminal(STDOUT)) keepNewlines(master.fd);
       if (gate === undefined) complete(child);
     },
     ready: complete,
@@ -214,6 +221,6 @@ export async function claim(globals: Globals, id: string): Promise<Handle> {
     if (freed !== undefined) return freed;
   }
   throw new Failure("container with given ID already exists", {
-    hint: `'mycontainer-runtime delete ${id}' removes one that has stopped`,
+    hint: `'${programName()} delete ${id}' removes one that has stopped`,
   });
 }

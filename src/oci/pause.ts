@@ -6,12 +6,13 @@ import { Failure } from "../failure.ts";
 import { parseFlags } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
+import { programName } from "./name.ts";
 import { recordOf, statusOfContainer } from "./record.ts";
 
 export const help = { usage: "CONTAINER", flags: {} };
 
 export function run(argv: readonly string[], globals: Globals): number {
-  const { rest } = parseFlags("pause", {}, argv, { program: "mycontainer-runtime" });
+  const { rest } = parseFlags("pause", {}, argv, { program: programName() });
   const record = recordOf(globals.root, oneId("pause", rest));
   const status = statusOfContainer(globals.root, record);
   if (status !== "running" && status !== "created") throw new Failure(`container not running: it is ${status}`);

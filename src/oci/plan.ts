@@ -4,14 +4,15 @@
 import { detectLayout } from "../cgroup/layout.ts";
 import { resolveCgroupsPath } from "../cgroup/path.ts";
 import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
-import { runsInUserNamespace } from "../isolation/idmap.ts";
+import { hostIdOf, runsInUserNamespace } from "../isolation/idmap.ts";
 import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
 import type { CgroupView } from "../isolation/plan-cgroup-mount.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
 import { planContainer } from "../plan/container.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Spec } from "../spec/config.ts";
-import type { Bundle } from "./bundle.ts";
+import type { Mount, Spec } from "../spec/config.ts";
+import { absolute, type Bundle } from "./bundle.ts";
+import { withFixedGroups } from "./fixed-groups.ts";
 import type { Globals } from "./globals.ts";
 import { refuseOurOwn } from "./joined.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -31,7 +32,8 @@ export function planBundle(
   flags: PlanFlags,
   systemd: { readonly path: string; readonly unit: string } | undefined,
 ): Plan {
-  const { spec, rootfs } = bundle;
+  const { rootfs } = bundle;
+  const spec = withAbsoluteSources(bundle);
   const namespaces = spec.linux?.namespaces ?? [];
   const own = (type: string) => namespaces.some((namespace) => namespace.type === type && !namespace.path);
   const has = (type: string) => namespaces.some((namespace) => namespace.type === type);
@@ -54,9 +56,21 @@ export function planBundle(
     noPivot: flags.noPivot,
     ...(systemd === undefined ? {} : { systemdUnit: systemd.unit }),
     cgroupIsOptional: (globals.rootless || inUserNamespace) && !asksForLimits(spec),
-    process: { ...plan.process, newKeyring: flags.newKeyring },
+    process: { ...withFixedGroups(plan.process), newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
   };
+}
+
+/** Sources of bind mounts may be relative to the bundle: config.md#mounts. Pure. */
+function withAbsoluteSources({ spec, path }: Bundle): Spec {
+  if (spec.mounts === undefined) return spec;
+  const isBind = ({ type, options = [] }: Mount) =>
+    type === "bind" || options.includes("bind") || options.includes("rbind");
+  const isRelative = (mount: Mount) => isBind(mount) && mount.source !== undefined && /^[^/]/.test(mount.source);
+  const mounts = spec.mounts.map((mount) =>
+    isRelative(mount) ? { ...mount, source: absolute(mount.source ?? "", path) } : mount,
+  );
+  return { ...spec, mounts };
 }
 
 /** The plan that a container on record was made by. */
@@ -99,9 +113,7 @@ export function cgroupOwnerOf(spec: Spec): number | undefined {
   const access = mount?.options?.findLast((option) => option === "ro" || option === "rw");
   if (!isPrivate || mount === undefined || access === "ro") return undefined;
   if (!namespaces.some(({ type }) => type === "user")) return spec.process?.user.uid;
-  const uid = spec.process?.user.uid ?? 0;
-  const range = uidMappings.find(({ containerID, size }) => uid >= containerID && uid < containerID + size);
-  return range === undefined ? undefined : range.hostID + uid - range.containerID;
+  return hostIdOf(spec.process?.user.uid ?? 0, uidMappings);
 }
 
 /** Without cgroups there is nothing to be shown but what is there. */

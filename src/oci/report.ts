@@ -11,6 +11,7 @@ import { O_APPEND, O_CREAT, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { note } from "../term/output.ts";
 import type { Globals } from "./globals.ts";
+import { programName } from "./name.ts";
 
 export type Level = "debug" | "warning" | "error";
 
@@ -27,12 +28,12 @@ export function formatRecord(format: "text" | "json", level: Level, message: str
 
 type LogTarget = Pick<Globals, "log" | "logFormat">;
 
-/** Tells of something: in the log if there is one, else on standard error, there in plain words. */
+/** Tells of something: in the log if there is one, else on standard error, there in plain words; steps as records. */
 export function tellLog({ log, logFormat }: LogTarget, level: Level, message: string): void {
   const record = formatRecord(logFormat, level, message, wallClockMs());
   if (log === undefined) {
-    const kind = level === "error" ? "" : `${level}: `;
-    note(logFormat === "json" ? record : `mycontainer-runtime: ${kind}${message}`);
+    const isRecord = logFormat === "json" || level === "debug";
+    note(isRecord ? record : `${programName()}: ${level === "error" ? "" : `${level}: `}${message}`);
     return;
   }
   try {
@@ -45,9 +46,9 @@ export function tellLog({ log, logFormat }: LogTarget, level: Level, message: st
 }
 
 /** Engines know by runc's words why a program did not run, and give it the exit status 126 or 127. */
-function notExecuted({ name, code }: { name: string; code: string }): string {
-  const reason =
-    code === "ENOENT" && !name.includes("/") ? "executable file not found in $PATH" : errnoText(code).toLowerCase();
+function notExecuted({ name, code, found }: NonNullable<Failure["program"]>): string {
+  const isMissing = code === "ENOENT" && !name.includes("/") && found !== true;
+  const reason = isMissing ? "executable file not found in $PATH" : errnoText(code).toLowerCase();
   return `unable to start container process: exec: ${JSON.stringify(name)}: ${reason}`;
 }
 
@@ -58,10 +59,18 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** For who typed the command. A program that is there and does not run is told of as a shell does it. */
+function plainly(prefix: string, error: unknown): string {
+  const program = error instanceof Failure ? error.program : undefined;
+  if (program?.found === true) return `exec ${program.name}: ${errnoText(program.code).toLowerCase()}`;
+  return `${programName()}${prefix === "" ? ":" : ""} ${shortened(`${prefix}${messageOf(error)}`)}`;
+}
+
 /** Tells why a command failed: once, or with a log file there and on standard error. */
 export function reportError(target: LogTarget & Pick<Globals, "debug">, prefix: string, error: unknown): void {
   const message = shortened(`${prefix}${messageOf(error)}`);
-  tellLog(target, "error", message);
+  if (target.log === undefined && target.logFormat === "text") note(plainly(prefix, error));
+  else tellLog(target, "error", message);
   if (target.log !== undefined) note(message);
   if (target.debug && error instanceof Error && error.stack !== undefined) note(error.stack.trimEnd());
 }

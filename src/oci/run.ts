@@ -4,6 +4,8 @@
 
 import { plainStreams } from "../container/streams.ts";
 import { EventLoop } from "../linux/eventloop.ts";
+import { sendSignal, waitFor } from "../linux/process.ts";
+import { SIG } from "../linux/signal.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import { attend } from "./attend.ts";
@@ -12,6 +14,7 @@ import { finish } from "./delete.ts";
 import type { Globals } from "./globals.ts";
 import { stateText } from "./hooked.ts";
 import { type Made, type MakeOptions, make } from "./make.ts";
+import { programName } from "./name.ts";
 import { lockRecord, readRecord } from "./record.ts";
 
 const FLAGS = {
@@ -23,33 +26,43 @@ const FLAGS = {
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("run", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("run", FLAGS, argv, { program: programName() });
   const id = oneId("run", rest);
   const detached = flags.detach === true;
   const options: MakeOptions = { id, ...madeAsAsked(flags), waits: false, attached: !detached };
   if (detached) {
-    const made = await make(options, globals);
-    runPoststart(made);
+    await runPoststart(await make(options, globals), globals);
     return 0;
   }
   using loop = new EventLoop();
   using streams = plainStreams();
   const made = await make({ ...options, streams: streams.fds }, globals);
-  runPoststart(made);
+  await runPoststart(made, globals);
   const code = attend({ ...made, streams, loop });
   made.child.pidfd.close();
-  if (flags.keep !== true) {
-    using lock = lockRecord(globals.root, id);
-    // Unless somebody has removed it, and perhaps made another of that id.
-    if (lock !== undefined && readRecord(globals.root, id)?.created === made.record.created) {
-      // Its first process has been reaped.
-      const { init: _, ...left } = made.record;
-      await finish(globals, left, made.bundle.spec);
-    }
-  }
+  if (flags.keep !== true) await removeMade(made, globals);
   return code;
 }
 
-function runPoststart({ hooked, bundle, record, child }: Made): void {
-  hooked?.run("poststart", bundle.spec.hooks?.poststart ?? [], stateText(bundle.spec, record, "running", child.pid));
+/** Unless somebody has removed it, and perhaps made another of that id. */
+async function removeMade({ record, bundle }: Made, globals: Globals): Promise<void> {
+  using lock = lockRecord(globals.root, record.id);
+  if (lock !== undefined && readRecord(globals.root, record.id)?.created === record.created) {
+    // Its first process has been reaped.
+    const { init: _, ...left } = record;
+    await finish(globals, left, bundle.spec);
+  }
+}
+
+/** If one fails, the container is ended and removed, and that is the command's error: runtime.md#lifecycle. */
+async function runPoststart(made: Made, globals: Globals): Promise<void> {
+  const { hooked, bundle, record, child } = made;
+  try {
+    hooked?.run("poststart", bundle.spec.hooks?.poststart ?? [], stateText(bundle.spec, record, "running", child.pid));
+  } catch (error) {
+    sendSignal(child.pidfd.fd, SIG.KILL);
+    waitFor(child);
+    await removeMade(made, globals);
+    throw error;
+  }
 }

@@ -12,6 +12,7 @@ import { stringifyExact } from "../spec/json.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { absolute } from "./bundle.ts";
 import { defaultSpec, rootlessSpec } from "./default-spec.ts";
+import { programName } from "./name.ts";
 
 const FLAGS = {
   bundle: text("b", "DIR", "The bundle; without it the current directory"),
@@ -21,7 +22,7 @@ const FLAGS = {
 export const help = { usage: "[FLAGS]", flags: FLAGS };
 
 export function run(argv: readonly string[]): number {
-  const { flags } = parseFlags("spec", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags } = parseFlags("spec", FLAGS, argv, { program: programName() });
   const whole = defaultSpec(detectLayout().kind === "v2");
   const spec = flags.rootless === true ? rootlessSpec(whole, { uid: geteuid(), gid: getgid() }) : whole;
   const path = `${absolute(flags.bundle ?? ".")}/config.json`;

@@ -11,9 +11,11 @@ import { openPidfd } from "../linux/process.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseFlags } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
+import { killInit } from "./destroy.ts";
 import type { Globals } from "./globals.ts";
 import { hasHooks, hookRunner, stateOf, stateText } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
+import { programName } from "./name.ts";
 import { type ContainerRecord, configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 import { seccompOf } from "./seccomp.ts";
@@ -21,7 +23,7 @@ import { seccompOf } from "./seccomp.ts";
 export const help = { usage: "CONTAINER", flags: {} };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { rest } = parseFlags("start", {}, argv, { program: "mycontainer-runtime" });
+  const { rest } = parseFlags("start", {}, argv, { program: programName() });
   const id = oneId("start", rest);
   refuseUnlessCreated(globals, recordOf(globals.root, id));
   const { record, spec, channel } = passGateOf(globals, id);
@@ -33,10 +35,17 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     using pidfd = openPidfd(pid);
     if (pidfd !== undefined && isRunning(record.init)) take?.({ pid, pidfd }, fd);
   };
-  awaitReport(channel.fd, "end", { warn, listener });
+  const debug = globals.debug ? (text: string) => tellLog(globals, "debug", text) : undefined;
+  awaitReport(channel.fd, "end", { warn, debug, listener });
   if (hasHooks(spec.hooks)) {
     const runHooks = await hookRunner(globals);
-    runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));
+    try {
+      runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));
+    } catch (error) {
+      // The program does not go on: runtime.md#lifecycle. Who made the container removes it.
+      killInit(record);
+      throw error;
+    }
   }
   return 0;
 }

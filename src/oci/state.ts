@@ -7,6 +7,7 @@ import { parseFlags } from "../term/flags.ts";
 import { line } from "../term/output.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
+import { programName } from "./name.ts";
 import { type ContainerRecord, configOf, recordOf, type Status, statusOfContainer } from "./record.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";
 
@@ -28,7 +29,7 @@ export function stateOf(record: ContainerRecord, spec: Spec, status: Status): Re
 export const help = { usage: "CONTAINER", flags: {} };
 
 export function run(argv: readonly string[], globals: Globals): number {
-  const { rest } = parseFlags("state", {}, argv, { program: "mycontainer-runtime" });
+  const { rest } = parseFlags("state", {}, argv, { program: programName() });
   const record = recordOf(globals.root, oneId("state", rest));
   const state = stateOf(record, configOf(globals.root, record), statusOfContainer(globals.root, record));
   line(JSON.stringify(state, undefined, 2));

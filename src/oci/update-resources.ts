@@ -45,7 +45,7 @@ export function resourcesOfFlags(flags: UpdateFlags): RequestedUpdate {
       ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
       ...(Object.keys(memory).length === 0 ? {} : { memory }),
       ...(weight === undefined || weight === 0 ? {} : { blockIO: { weight } }),
-      ...(pids === undefined || pids === 0 ? {} : { pids: { limit: pids } }),
+      ...(pids === undefined ? {} : { pids: { limit: pids } }),
     },
     rdt: {
       ...(l3CacheSchema === "" ? {} : { l3CacheSchema }),

@@ -16,6 +16,7 @@ import { parseResources } from "../spec/parse-config.ts";
 import { parseFlags, text } from "../term/flags.ts";
 import { oneId } from "./arguments.ts";
 import type { Globals } from "./globals.ts";
+import { programName } from "./name.ts";
 import { checkId, configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
 import { resourcesOfFlags, UPDATE_FLAGS, type UpdateFlags } from "./update-resources.ts";
@@ -28,7 +29,7 @@ const FLAGS = {
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { flags, rest } = parseFlags("update", FLAGS, argv, { program: "mycontainer-runtime" });
+  const { flags, rest } = parseFlags("update", FLAGS, argv, { program: programName() });
   const id = oneId("update", rest);
   using lock = lockRecord(globals.root, checkId(id));
   if (lock === undefined) throw new Failure("container does not exist");

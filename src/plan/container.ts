@@ -3,6 +3,7 @@
  */
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
+import { findInside, inRoot } from "../isolation/inside-root.ts";
 import { inUserNamespace, planNamespaces } from "../isolation/namespaces.ts";
 import type { CgroupView } from "../isolation/plan-cgroup-mount.ts";
 import { planRoot, rootPropagation } from "../isolation/plan-root.ts";
@@ -26,11 +27,19 @@ export interface PlanContext {
   readonly hostIsUserNamespace?: boolean;
 }
 
-export function planContainer(spec: Spec, context: PlanContext): Plan {
+export function planContainer(given: Spec, context: PlanContext): Plan {
+  const directory = context.root.kind === "directory" ? context.root.path : undefined;
+  const { mounts } = given;
+  const spec =
+    directory === undefined || mounts === undefined ? given : { ...given, mounts: inRoot(directory, mounts) };
   if (spec.process === undefined) throw new Failure("config.json: 'process' is missing");
   const namespaces = planNamespaces(spec.linux?.namespaces ?? []);
   const isUserNamespace = namespaces.create.includes("user");
   const { cwd, user } = spec.process;
+  const steps = planRoot(spec, {
+    cgroupView: context.cgroupView,
+    userNamespace: inUserNamespace(namespaces) || context.hostIsUserNamespace === true,
+  });
   const workingDirectory: RootStep = { do: "directory", path: cwd, mode: 0o755, uid: user.uid, gid: user.gid };
   return {
     id: context.id,
@@ -40,10 +49,7 @@ export function planContainer(spec: Spec, context: PlanContext): Plan {
     namespaces,
     network: context.network,
     rootSteps: [
-      ...planRoot(spec, {
-        cgroupView: context.cgroupView,
-        userNamespace: inUserNamespace(namespaces) || context.hostIsUserNamespace === true,
-      }),
+      ...(directory === undefined ? steps : findInside(directory, steps)),
       ...(cwd === "/" ? [] : [workingDirectory]),
     ],
     sysctls: spec.linux?.sysctl ?? {},

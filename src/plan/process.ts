@@ -6,6 +6,11 @@ import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Spec } from "../spec/config.ts";
 import type { ProcessPlan } from "./plan.ts";
 
+/** Of variables that are there twice, only the last: getenv(3) takes the first. */
+function withoutEarlier(env: readonly string[]): string[] {
+  return [...new Map(env.map((entry) => [entry.split("=", 1)[0], entry])).values()];
+}
+
 /** What the program is to be: of the container's first one, and (with changes) of those that exec adds. */
 export function planProcess(spec: Spec, init: boolean, seccomp: SeccompChoice): ProcessPlan {
   const { process } = spec;
@@ -13,7 +18,7 @@ export function planProcess(spec: Spec, init: boolean, seccomp: SeccompChoice): 
   if (!process.cwd.startsWith("/")) throw new Failure(`working directory '${process.cwd}' is not an absolute path`);
   return {
     args: process.args ?? [],
-    env: process.env ?? [],
+    env: withoutEarlier(process.env ?? []),
     cwd: process.cwd,
     user: process.user,
     terminal: process.terminal === true,

@@ -20,15 +20,22 @@ const HEADER_TEXT = /^[\x21-\x7e]+$/;
 const query = (pairs: readonly (readonly [string, string])[]): string =>
   pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
 
-/** The exchange that gets a token. Throws a Failure if the server must not be told secrets. Pure. */
+/** An authorization server of those that are asked without TLS. */
+const PLAIN_REALM = /^http:\/\/([^/?#@]+)(?:[/?#]|$)/;
+
+/**
+ * The exchange that gets a token. Throws a Failure if the server must not be told secrets. Pure.
+ * @param mayBePlain whether a host may be asked without TLS
+ */
 export function tokenRequest(
   { parameters }: Challenge,
   scope: string | undefined,
   credentials: Credentials | undefined,
-  isPlain: boolean,
+  mayBePlain: (host: string) => boolean,
 ): Pick<Exchange, "method" | "url" | "headers" | "body"> {
   const realm = parameters.get("realm") ?? "";
-  if (!realm.startsWith("https://") && !(isPlain && realm.startsWith("http://"))) {
+  const plainHost = PLAIN_REALM.exec(realm)?.[1];
+  if (!realm.startsWith("https://") && (plainHost === undefined || !mayBePlain(plainHost))) {
     throw new Failure(`the registry sends for a token to '${realm.slice(0, 200)}'`, {
       hint: "only https is safe for that; the registry's configuration is wrong",
     });
@@ -70,7 +77,7 @@ export function parseToken(body: string): string | undefined {
 /**
  * The value of `Authorization` that answers a registry's challenges; undefined if none can be answered.
  * @param scope what is to be done, as in `repository:NAME:pull`, where the registry does not say it; undefined: nothing but to be known
- * @param isPlain whether the registry itself is asked without TLS
+ * @param mayBePlain whether a host may be told secrets without TLS: as the registry itself, or none
  */
 export async function authorize(
   transport: Transport,
@@ -78,14 +85,14 @@ export async function authorize(
   challenges: readonly Challenge[],
   scope: string | undefined,
   credentials: Credentials | undefined,
-  isPlain: boolean,
+  mayBePlain: (host: string) => boolean,
 ): Promise<string | undefined> {
   const bearer = challenges.find(({ scheme }) => scheme === "bearer");
   if (bearer === undefined) {
     const isBasic = challenges.some(({ scheme }) => scheme === "basic");
     return isBasic && credentials?.basic !== undefined ? `Basic ${credentials.basic}` : undefined;
   }
-  const request = tokenRequest(bearer, scope, credentials, isPlain);
+  const request = tokenRequest(bearer, scope, credentials, mayBePlain);
   const answer = await transport({ ...request, ...way(request.url) });
   if (answer.status === 401 || answer.status === 403) return undefined;
   const token = answer.status === 200 ? parseToken(decode(answer.body)) : undefined;

@@ -6,6 +6,7 @@ import { decode } from "../linux/door.ts";
 import type { Handle } from "../linux/fd.ts";
 import { isObject } from "../spec/json.ts";
 import { type Answer, type Sink, TransportError } from "./exchange.ts";
+import { originOf } from "./location.ts";
 import { retryAfterMs } from "./retry.ts";
 import { type Ask, Session, type Surroundings } from "./session.ts";
 
@@ -17,6 +18,8 @@ const MANIFEST_TYPES = [
 ].join(", ");
 const OCTETS = "application/octet-stream";
 const TAGS_LIMIT = 10_000;
+/** distribution-spec, "Pulling manifests". */
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Of what a registry says of an error. */
 const MESSAGE_LIMIT = 300;
 
@@ -80,6 +83,24 @@ export function failureOf(answer: Answer, what: string, nowMs = Date.now()): Fai
   return new Failure(`the registry answers ${status} when asked for ${what}${more}`);
 }
 
+/** The tags of a list (distribution-spec, "Content Discovery"). Throws a Failure for what is none. Pure. */
+export function parseTags(body: string, path: string): readonly string[] {
+  const wrong = (reason: string): Failure => new Failure(`the registry's list of tags of ${path} ${reason}`);
+  let list: unknown;
+  try {
+    list = JSON.parse(body);
+  } catch {
+    throw wrong("is no JSON");
+  }
+  const tags = isObject(list) ? list["tags"] : undefined;
+  if (tags === null) return [];
+  if (!Array.isArray(tags)) throw wrong("is none");
+  return tags.map((tag: unknown) => {
+    if (typeof tag === "string" && TAG.test(tag)) return tag;
+    throw wrong(`has ${JSON.stringify(tag).slice(0, MESSAGE_LIMIT)}, which is no tag`);
+  });
+}
+
 export class Registry {
   readonly #session: Session;
   readonly #mirrors: ReadonlyMap<string, readonly string[]>;
@@ -101,8 +122,7 @@ export class Registry {
     const scope = `repository:${path}:${access}`;
     // A mirror has credentials of its own.
     const filed = host === hostOf(domain) ? domain : host;
-    const isAbsolute = /^https?:\/\//.test(ask.path);
-    const below = isAbsolute ? ask.path : `${path}/${ask.path}`;
+    const below = originOf(ask.path) === "" ? `${path}/${ask.path}` : ask.path;
     return this.#session.ask({ ...ask, path: below, host, domain: filed, scope }, progress);
   }
 
@@ -132,7 +152,8 @@ export class Registry {
     throw new Error("a registry is its own last mirror");
   }
 
-  async manifest(reference: Named): Promise<{ text: string; mediaType: string }> {
+  /** `claimed` is the digest that the registry says it has, if it does: nothing but a claim. */
+  async manifest(reference: Named): Promise<{ text: string; mediaType: string; claimed: string | undefined }> {
     const { domain, path, tag, digest } = reference;
     const answer = await this.#get(reference, {
       path: `manifests/${digest ?? tag ?? "latest"}`,
@@ -140,7 +161,8 @@ export class Registry {
     });
     if (answer.status !== 200) throw failureOf(answer, `image ${domain}/${path}:${tag ?? digest ?? ""}`);
     const mediaType = (answer.headers.get("content-type") ?? "").split(";")[0] ?? "";
-    return { text: decode(answer.body), mediaType: mediaType.trim() };
+    const claimed = answer.headers.get("docker-content-digest");
+    return { text: decode(answer.body), mediaType: mediaType.trim(), claimed };
   }
 
   async blob(
@@ -157,9 +179,7 @@ export class Registry {
   async tags(reference: Named): Promise<readonly string[]> {
     const answer = await this.#get(reference, { path: `tags/list?n=${TAGS_LIMIT}`, headers: [] });
     if (answer.status !== 200) throw failureOf(answer, `list of tags of ${reference.path}`);
-    const list: unknown = JSON.parse(decode(answer.body));
-    const tags = isObject(list) ? list["tags"] : [];
-    return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === "string") : [];
+    return parseTags(decode(answer.body), reference.path);
   }
 
   /**

@@ -5,20 +5,26 @@ import { decode } from "../linux/door.ts";
 import { errnoName } from "../linux/errno.ts";
 import { BODY_LIMIT_BYTES, type Exchange, TransportError, type TransportTrouble } from "./exchange.ts";
 
-/** What an exchange must not take more of. */
-const LIMITS = {
-  resolveMs: 10_000,
-  /** With TLS, and with the proxy's part. */
-  connectMs: 15_000,
-  firstByteMs: 60_000,
-  /** Between two pieces of a body. */
-  silenceMs: 60_000,
-  /** A body that brings less than this in `slowMs` would take days: 1 KiB a second. */
-  slowBytes: 30 * 1024,
-  slowMs: 30_000,
-  headerBytes: 64 * 1024,
-  idleConnections: 8,
-} as const;
+const RESOLVE_MOST_MS = 10_000;
+/** With TLS, and with the proxy's part. */
+const CONNECT_MOST_MS = 15_000;
+/** A body that brings less than this would take days. */
+const SLOW_BYTES_PER_SECOND = 1024;
+
+/** What an exchange must not take more of. `timeoutMs`: of silence, before an answer and in the midst of one. */
+function limitsOf(timeoutMs: number): Readonly<Record<string, number>> {
+  const slowMs = Math.ceil(timeoutMs / 2);
+  return {
+    resolveMs: Math.min(RESOLVE_MOST_MS, timeoutMs),
+    connectMs: Math.min(CONNECT_MOST_MS, timeoutMs),
+    firstByteMs: timeoutMs,
+    silenceMs: timeoutMs,
+    slowBytes: Math.ceil((SLOW_BYTES_PER_SECOND * slowMs) / 1000),
+    slowMs,
+    headerBytes: 64 * 1024,
+    idleConnections: 8,
+  };
+}
 
 const NEWLINE = 10;
 
@@ -29,12 +35,14 @@ export interface AgentRequest {
   readonly builtIn: boolean;
   /** How many descriptors of files of authorities come with it; those of a client's certificate and key follow. */
   readonly authorities: number;
+  /** How many of them, the last ones, are this host's own: what is in them is also trusted as its certificate itself. */
+  readonly pinned: number;
   readonly client: boolean;
   readonly proxy: string | undefined;
 }
 
-export function agentMessage(request: AgentRequest): string {
-  return JSON.stringify({ kind: "agent", ...request, limits: LIMITS });
+export function agentMessage(request: AgentRequest, timeoutMs: number): string {
+  return JSON.stringify({ kind: "agent", ...request, limits: limitsOf(timeoutMs) });
 }
 
 /** The request for an exchange. Its descriptors: the body's file; the sink's file, and its pipe if there is one. */

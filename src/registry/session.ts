@@ -9,6 +9,7 @@ import { authorize, type Way } from "./authorization.ts";
 import { parseChallenges } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Answer, type Exchange, type Transport, TransportError, type Trust } from "./exchange.ts";
+import { hostOfUrl, isPlain, locationFrom, originOf } from "./location.ts";
 import { proxyFor } from "./proxy.ts";
 import { pauseAfter } from "./retry.ts";
 import { type RegistrySettings, readTrust } from "./settings.ts";
@@ -21,7 +22,7 @@ export interface Ask extends Pick<Exchange, "method" | "headers" | "body" | "sin
   readonly host: string;
   /** The domain that credentials are filed under: docker.io is asked at another host. */
   readonly domain: string;
-  /** Below `/v2/`; or absolute, as the registry has given it. */
+  /** Below `/v2/`, or with a `/` in front below nothing; or absolute, as the registry has given it. */
   readonly path: string;
   /** What the token has to allow, as in `repository:NAME:pull`; undefined for none. */
   readonly scope: string | undefined;
@@ -35,15 +36,7 @@ export interface Surroundings {
   readonly after: (delayMs: number) => Promise<void>;
 }
 
-/** `scheme://host[:port]` of a URL. */
-const originOf = (url: string): string => /^https?:\/\/[^/?#]+/.exec(url)?.[0] ?? "";
-const hostOfUrl = (url: string): string => originOf(url).replace(/^https?:\/\//, "");
 const isLocal = (host: string): boolean => /^(?:localhost|127\.[0-9.]+|\[::1\])(?::|$)/.test(host);
-
-/** A location as a registry gives it, as a URL. */
-function resolve(location: string, origin: string): string {
-  return location.startsWith("/") ? `${origin}${location}` : location;
-}
 
 export class Session {
   readonly #around: Surroundings;
@@ -57,9 +50,7 @@ export class Session {
   }
 
   /** Whether a host may be asked without TLS. */
-  #mayBePlain(host: string): boolean {
-    return isLocal(host) || this.#around.settings.insecure.includes(host);
-  }
+  readonly #mayBePlain = (host: string): boolean => isLocal(host) || this.#around.settings.insecure.includes(host);
 
   readonly #way: Way = (url) => {
     const host = hostOfUrl(url);
@@ -85,12 +76,15 @@ export class Session {
   }
 
   async #try(ask: Ask, progress?: (bytes: number) => void): Promise<Answer | TransportError> {
+    // Others that ask the same host at the same time may find it out first.
+    const known = this.#schemes.get(ask.host);
     try {
       return await this.#follow(ask, progress);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
-      const isPlain = error.code === "EPROTO" || error.trouble === "cut";
-      if (!isPlain || !this.#mayBePlain(ask.host) || this.#schemes.has(ask.host)) return error;
+      const hasNoTls = error.code === "EPROTO" || error.trouble === "cut";
+      const isSettled = known !== undefined || this.#schemes.get(ask.host) === "https";
+      if (!hasNoTls || !this.#mayBePlain(ask.host) || isSettled) return error;
       this.#schemes.set(ask.host, "http");
       return this.#try(ask, progress);
     }
@@ -101,7 +95,8 @@ export class Session {
     const key = `${host} ${scope ?? ""}`;
     const scheme = this.#schemes.get(host) ?? "https";
     const origin = `${scheme}://${host}`;
-    let url = /^https?:\/\//.test(path) ? path : `${origin}/v2/${path}`;
+    let url = path.startsWith("/") ? `${origin}${path}` : `${origin}/v2/${path}`;
+    if (originOf(path) !== "") url = this.#onwards(path, url, exchange);
     let wasRefused = false;
     for (let redirects = 0; redirects <= REDIRECT_LIMIT; ) {
       const isOwn = originOf(url) === origin;
@@ -120,13 +115,22 @@ export class Session {
       }
       const location = answer.headers.get("location");
       if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
-      if (exchange.body !== undefined && scheme === "https" && location.startsWith("http:")) {
-        throw new Failure(`${host} wants what is uploaded to go on without TLS`, { hint: "that is refused" });
-      }
-      url = resolve(location, originOf(url));
+      url = this.#onwards(locationFrom(location, url), url, exchange);
       redirects++;
     }
     throw new Failure(`${host} redirects again and again`);
+  }
+
+  /** Where to go on from one URL to another. Throws a Failure where TLS would be given up for what it had guarded. */
+  #onwards(to: string, from: string, { body }: Pick<Exchange, "body">): string {
+    if (!isPlain(to) || isPlain(from)) return to;
+    if (body !== undefined) {
+      throw new Failure(`${hostOfUrl(from)} wants what is uploaded to go on without TLS`, { hint: "that is refused" });
+    }
+    if (this.#mayBePlain(hostOfUrl(to))) return to;
+    throw new Failure(`${hostOfUrl(from)} sends on to ${hostOfUrl(to)} without TLS`, {
+      hint: `if that is right, put "${hostOfUrl(to)}" on the list registries.insecure of config.toml`,
+    });
   }
 
   /** What answers a registry's refusal, as the value of `Authorization`. */
@@ -142,13 +146,15 @@ export class Session {
       parseChallenges(headers.get("www-authenticate") ?? ""),
       scope,
       await this.#around.credentials(domain),
-      isPlain,
+      isPlain ? this.#mayBePlain : () => false,
     );
   }
 
   /** Where an answer sends: absolute. */
   locationOf(host: string, { headers }: Answer): string | undefined {
     const location = headers.get("location");
-    return location === undefined ? undefined : resolve(location, `${this.#schemes.get(host) ?? "https"}://${host}`);
+    return location === undefined
+      ? undefined
+      : locationFrom(location, `${this.#schemes.get(host) ?? "https"}://${host}/v2/`);
   }
 }

@@ -10,9 +10,11 @@ export interface RegistrySettings {
   readonly insecure: readonly string[];
   /** By domain: the hosts that are asked before the registry itself. */
   readonly mirrors: ReadonlyMap<string, readonly string[]>;
+  /** How long a registry may say nothing, and twice as long as it may send next to nothing. */
+  readonly timeoutMs: number;
 }
 
-export const NO_SETTINGS: RegistrySettings = { insecure: [], mirrors: new Map() };
+export const NO_SETTINGS: RegistrySettings = { insecure: [], mirrors: new Map(), timeoutMs: 60_000 };
 
 const SYSTEM_DIRECTORIES = ["/etc/containers/certs.d", "/etc/docker/certs.d"] as const;
 

@@ -49,14 +49,16 @@ function fileOf(text: string): { handle: Handle; sizeBytes: number } {
 
 class Fetch implements Disposable {
   readonly #turns: Turns;
+  readonly #timeoutMs: number;
   readonly #pending = new Map<number, Pending>();
   readonly #agents = new Map<string, number>();
   #coprocess: Coprocess | undefined;
   #count = 0;
   #isClosed = false;
 
-  constructor(turns: Turns) {
+  constructor(turns: Turns, timeoutMs: number) {
     this.#turns = turns;
+    this.#timeoutMs = timeoutMs;
   }
 
   exchange(exchange: Exchange, progress?: (bytes: number) => void): Promise<Answer> {
@@ -92,14 +94,16 @@ class Fetch implements Disposable {
     const agent = this.#agents.size;
     using stack = new DisposableStack();
     const files = isSecure ? trustedFiles(trust, stack) : NO_FILES;
-    const message = agentMessage({
+    const request = {
       agent,
       verify: trust.verify,
       builtIn: files.builtIn,
       authorities: files.authorities.length,
+      pinned: files.pinned,
       client: files.client.length > 0,
       proxy,
-    });
+    };
+    const message = agentMessage(request, this.#timeoutMs);
     send(
       socket,
       message,
@@ -179,13 +183,15 @@ const givenUp = (): TransportError => new TransportError("protocol", "the exchan
 /** The files of a trust, as the program takes them. */
 interface TrustedFiles {
   readonly authorities: readonly Handle[];
+  /** How many of them, the last ones, are the host's own. */
+  readonly pinned: number;
   /** A certificate and its key, or nothing. */
   readonly client: readonly Handle[];
   /** Whether the list that is built in stands in for the host's. */
   readonly builtIn: boolean;
 }
 
-const NO_FILES: TrustedFiles = { authorities: [], client: [], builtIn: false };
+const NO_FILES: TrustedFiles = { authorities: [], pinned: 0, client: [], builtIn: false };
 
 function openTrusted(path: string, stack: DisposableStack): Handle {
   try {
@@ -203,6 +209,7 @@ function trustedFiles({ verify, authorities, client }: Trust, stack: DisposableS
   const given = authorities.map((path) => openTrusted(path, stack));
   return {
     authorities: [...(system === undefined ? [] : [stack.use(system)]), ...given],
+    pinned: given.length,
     client: own,
     builtIn: system === undefined,
   };
@@ -220,9 +227,12 @@ function send(socket: Handle, message: string, fds: readonly number[]): void {
   }
 }
 
-/** A transport whose answers come with the turns of a loop. Its scope's end gives up all that is under way. */
-export function openTransport(turns: Turns): Transport & Disposable {
-  const fetch = new Fetch(turns);
+/**
+ * A transport whose answers come with the turns of a loop. Its scope's end gives up all that is under way.
+ * @param timeoutMs how long the other side may say nothing
+ */
+export function openTransport(turns: Turns, timeoutMs: number): Transport & Disposable {
+  const fetch = new Fetch(turns, timeoutMs);
   return Object.assign((exchange: Exchange, progress?: (bytes: number) => void) => fetch.exchange(exchange, progress), {
     [Symbol.dispose]: () => fetch[Symbol.dispose](),
   });

@@ -76,23 +76,8 @@ export const intelRdt = object(
   },
 );
 
-export const memoryPolicy = object(
-  {
-    mode: knownWord(
-      "MPOL_DEFAULT",
-      "MPOL_BIND",
-      "MPOL_INTERLEAVE",
-      "MPOL_WEIGHTED_INTERLEAVE",
-      "MPOL_PREFERRED",
-      "MPOL_PREFERRED_MANY",
-      "MPOL_LOCAL",
-    ),
-  },
-  {
-    nodes: text,
-    flags: list(knownWord("MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES")),
-  },
-);
+/** Its words are known to isolation/memory-policy.ts, which says in runc's words what is wrong with them. */
+export const memoryPolicy = object({}, { mode: text, nodes: text, flags: list(text) });
 
 export const linux = object(
   {},

@@ -4,7 +4,7 @@
  *     const FLAGS = { all: toggle("a", "Show all"), filter: list("f", "NAME=VALUE", "Only those") } as const;
  *     const { flags, rest } = parseFlags("ps", FLAGS, argv);   // flags.all?: boolean, flags.filter: string[]
  */
-import { Failure } from "../failure.ts";
+import { Failure, nearestOf } from "../failure.ts";
 
 interface Toggle {
   readonly kind: "toggle";
@@ -159,34 +159,6 @@ function unknownFlag(seeHelp: string, known: Flags, shown: string): Failure {
   const nearest = shown.startsWith("--") ? nearestOf(shown.slice(2), Object.keys(known)) : undefined;
   const guess = nearest === undefined ? "" : `did you mean --${nearest}? `;
   return new Failure(`unknown flag ${shown}`, { hint: `${guess}${seeHelp}` });
-}
-
-/** How different two words are at most to be taken for a slip of the fingers. */
-const NEAR = 2;
-
-/** The word among `candidates` that was probably meant. */
-export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = NEAR + 1;
-  for (const candidate of candidates) {
-    const distance = candidate.startsWith(word) && word.length > 2 ? 1 : distanceOf(word, candidate);
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
-  }
-  return best;
-}
-
-/** The number of letters that are put in, left out or changed (Levenshtein's distance). */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j++) {
-      const changed = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }
 
 /** `  -m, --memory SIZE`. */

@@ -1,6 +1,6 @@
 /** Certificates for servers of a test's own, by openssl. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
 export type Issued = { cert: string; key: string; certFile: string; keyFile: string };
@@ -21,4 +21,16 @@ export function certificateAuthority(directory: string): { authority: string; is
       return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8"), certFile, keyFile };
     },
   };
+}
+
+/** A certificate that nobody has signed but itself, and that calls itself an authority: as `openssl req -x509` makes them. With -1 days it has expired. */
+export function selfSigned(directory: string, file: string, name: string, days: number): Issued {
+  const [certFile, keyFile] = [join(directory, `${file}.pem`), join(directory, `${file}.key`)];
+  const kind = ["-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=self"];
+  const out = ["-keyout", keyFile, "-out", certFile, "-addext", `subjectAltName=${name}`];
+  execFileSync("openssl", ["req", ...kind, ...out, "-days", "2"], { cwd: directory, stdio: "pipe" });
+  const again = ["x509", "-in", certFile, "-signkey", keyFile, "-days", String(days), "-out", `${certFile}.new`];
+  execFileSync("openssl", again, { cwd: directory, stdio: "pipe" });
+  renameSync(`${certFile}.new`, certFile);
+  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8"), certFile, keyFile };
 }

@@ -164,7 +164,7 @@ for (const value of [null, true, 1, 2 ** 53, "x", [], {}, [[]]]) {
       const { status, stderr } = await runtime.call(["run", "--bundle", bundle, "hostile"], { timeoutMs: WITHIN_MS });
       assert.ok(status === 0 || status === 1, `${key}: ${status}`);
       assert.doesNotMatch(stderr, /undefined|TypeError|not a function|cannot read/);
-      if (status === 1) assert.match(stderr, /^mycontainer-runtime: run failed: .+\n$/);
+      if (status === 1) assert.match(stderr, /^mycontainer-runtime run failed: .+\n$/);
     }
   });
 }

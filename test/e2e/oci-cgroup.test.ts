@@ -2,7 +2,7 @@
  * `linux.resources` and `linux.cgroupsPath` of config.json and `update`, by what the kernel's files say.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Json, oci } from "./bundles.ts";
 
@@ -97,6 +97,18 @@ oci("limits of config.json are in the container's cgroup, and update changes eac
   await runtime.remove(id);
 });
 
+oci("0 processes are one, as a limit of a new container and as an update", async (runtime) => {
+  const id = await runtime.detached({ linux: { resources: { pids: { limit: 0 } } } });
+  const { pid } = await runtime.state(id);
+  const limit = () => fileOf(pid, "pids.max", "pids.max");
+  assert.equal(limit(), "1");
+  await runtime.must(["update", "--pids-limit", "7", id]);
+  assert.equal(limit(), "7");
+  await runtime.must(["update", "--pids-limit", "0", id]);
+  assert.equal(limit(), "1");
+  await runtime.remove(id);
+});
+
 oci("a limit of processes holds, and memory that runs out ends the program", async (runtime) => {
   const pids = await runtime.run({
     script: "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; echo all",
@@ -155,6 +167,31 @@ oci(
     }
   },
 );
+
+oci("exec goes into the cgroup that --cgroup names, of all hierarchies or of some controllers", async (runtime) => {
+  const id = await runtime.detached();
+  const { pid } = await runtime.state(id);
+  const [memory, pids] = [directoryOf(pid, "memory"), directoryOf(pid, "pids")];
+  for (const directory of new Set([memory, pids])) mkdirSync(join(directory, "below"));
+  const cgroupsOf = (...flags: string[]) => runtime.call(["exec", ...flags, id, "cat", "/proc/self/cgroup"]);
+  if (isV2) {
+    assert.match((await cgroupsOf("--cgroup", "below")).stdout, /^0::.*\/below$/m);
+    assert.match((await cgroupsOf("--cgroup", "memory:below")).stderr, /name the path alone/);
+  } else {
+    const { stdout, stderr } = await cgroupsOf("--cgroup", "memory,pids:below");
+    assert.match(stdout, /:memory:.*\/below$/m, stderr);
+    assert.match(stdout, /:pids:.*\/below$/m);
+    assert.match(stdout, /:cpu(,cpuacct)?:.*\/[0-9]+$/m);
+    assert.match((await cgroupsOf("--cgroup", "nothing:/")).stderr, /unknown controller nothing/);
+  }
+  for (const path of isV2 ? ["missing"] : ["missing", "memory:missing"]) {
+    const { status, stderr } = await cgroupsOf("--cgroup", path);
+    assert.equal(status, 255);
+    assert.match(stderr, /error adding pid \d+ to cgroups: .*\/missing\/cgroup\.procs: no such file or directory/);
+  }
+  await runtime.remove(id);
+  assert.ok(!existsSync(memory));
+});
 
 oci("resources that are none are errors which name them", async (runtime) => {
   for (const [resources, text] of [

@@ -382,8 +382,13 @@ oci("every command tells its flags, and a mistyped one is guessed", async (runti
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name ?? "");
   assert.ok(commands.length >= 17, stdout);
   for (const name of commands) {
-    assert.match(await runtime.must([name, "--help"]), new RegExp(`^Usage: mycontainer-runtime ${name}\\b`), name);
+    for (const flag of ["-h", "--help"]) {
+      assert.match(await runtime.must([name, flag]), new RegExp(`^NAME:\n {3}mycontainer-runtime ${name} - \\w`), name);
+    }
   }
+  const noTopic = await runtime.call(["strat", "-h"]);
+  assert.equal(noTopic.status, 1);
+  assert.match(noTopic.stderr, /No help topic for 'strat'/);
   const mistyped = await runtime.call(["strat", "x"]);
   assert.equal(mistyped.status, 1);
   assert.match(mistyped.stderr, /no such command: 'strat' \(did you mean 'start'\?\)/);

@@ -106,6 +106,38 @@ oci("a hook that is not there is told by its path", async (runtime) => {
   assert.match(stderr, /relative/);
 });
 
+oci("a poststart hook that fails ends the container: run removes it, start leaves it stopped", async (runtime) => {
+  const place = mkdtempSync(join(runtime.directory, "poststart-"));
+  const hooks = { poststart: [{ path: "/bin/true" }, { path: "/bin/false" }], poststop: [noting(place, "poststop")] };
+  for (const detach of [[], ["--detach"]]) {
+    const ran = await runtime.call(["run", ...detach, "--bundle", runtime.bundle({ top: { hooks } }), runtime.newId()]);
+    assert.equal(ran.status, 1, detach[0]);
+    assert.match(ran.stderr, /error running poststart hook #1: exit status 1/);
+  }
+  assert.equal(await runtime.must(["list", "-q"]), "");
+  assert.equal(notes(place).length, 2, "poststop runs for both");
+  const id = runtime.newId();
+  await runtime.must(["create", "--bundle", runtime.bundle({ top: { hooks } }), id]);
+  const { status, stderr } = await runtime.call(["start", id]);
+  assert.equal(status, 1);
+  assert.match(stderr, /error running poststart hook #1: exit status 1/);
+  assert.equal((await runtime.state(id)).status, "stopped");
+  await runtime.remove(id);
+});
+
+oci("a startContainer hook without an environment has the program's", async (runtime) => {
+  const hook = { path: "/bin/sh", args: ["sh", "-c", "echo hook $ONE $HOME"] };
+  const named = { path: "/bin/sh", args: ["sh", "-c", "echo named [$ONE] $TWO"], env: ["PATH=/bin", "TWO=2"] };
+  for (const { path, args, env } of [hook, named].map((one) => ({ env: undefined, ...one }))) {
+    // What a hook says is told when it fails.
+    const failing = { path, args: [args[0], args[1], `${args[2]} >&2; exit 3`], ...(env === undefined ? {} : { env }) };
+    const process = { args: ["true"], env: ["PATH=/bin", "ONE=two"] };
+    const { status, stderr } = await runtime.run({ process, top: { hooks: { startContainer: [failing] } } });
+    assert.equal(status, 1);
+    assert.match(stderr, env === undefined ? /hook two \// : /named \[\] 2/);
+  }
+});
+
 oci("a poststop hook that fails does not keep the container from going", async (runtime) => {
   const id = await runtime.detached({ top: { hooks: { poststop: [{ path: "/bin/false" }] } } });
   const { status, stderr } = await runtime.call(["delete", "--force", id]);

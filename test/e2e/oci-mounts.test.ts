@@ -3,7 +3,16 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { oci, valuesOf } from "./bundles.ts";
 
@@ -200,4 +209,39 @@ oci("mounts that cannot be are errors which name them, and nothing is left", asy
   const { stderr } = await runtime.run({ script: "true", top: { root: { path: "/no/root" } } });
   assert.match(stderr, /\/no\/root/);
   assert.ok(!existsSync("/no/root"));
+});
+
+oci("a link to nothing is followed inside the root, to what is made there", async (runtime) => {
+  const root = join(mkdtempSync(join(runtime.directory, "dangling-")), "rootfs");
+  cpSync(runtime.rootfs, root, { recursive: true, verbatimSymlinks: true });
+  mkdirSync(join(root, "links"));
+  const links = {
+    jump: "/made/by",
+    far: "/links/jump/jumping/file",
+    up: "../../../beyond/the/root",
+    near: "../beside",
+  };
+  for (const [name, target] of Object.entries(links)) symlinkSync(target, join(root, "links", name));
+  symlinkSync("loop", join(root, "links/loop"));
+  const file = join(runtime.directory, "bound");
+  writeFileSync(file, "bound\n");
+  const bind = (destination: string, source = file) => ({ destination, source, options: ["bind"] });
+  const { stdout, stderr } = await runtime.run({
+    script: "cat /made/by/jumping/file /beyond/the/root /beside; readlink /links/far",
+    moreMounts: ["far", "up", "near"].map((name) => bind(`/links/${name}`)),
+    top: { root: { path: root } },
+  });
+  assert.equal(stdout, "bound\nbound\nbound\n/links/jump/jumping/file\n", stderr);
+  assert.ok(!existsSync(join(root, "../beyond")) && existsSync(join(root, "beyond/the/root")));
+  const loop = await runtime.run({ script: "true", moreMounts: [bind("/links/loop")], top: { root: { path: root } } });
+  assert.match(loop.stderr, /links\/loop.*(ELOOP|too many)/i);
+});
+
+oci("a masked path that is named twice is covered once", async (runtime) => {
+  const { stdout } = await runtime.run({
+    script: "grep -c ' /masked ' /proc/self/mounts",
+    moreMounts: [{ destination: "/masked", type: "tmpfs", source: "tmpfs" }],
+    linux: { maskedPaths: ["/masked", "/masked"] },
+  });
+  assert.equal(stdout, "2\n", "the mount and one mask");
 });

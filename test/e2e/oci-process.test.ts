@@ -2,7 +2,7 @@
  * `process` of config.json, as the program in the container and the kernel's tables have it.
  */
 import assert from "node:assert/strict";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NAMESPACES, oci, statusLine, valuesOf } from "./bundles.ts";
 
@@ -127,6 +127,48 @@ oci("descriptors handed over as systemd does it are passed on, and the program i
   const { status, stdout, stderr } = await runtime.throughShell(shell, ["run", "--bundle", bundle, runtime.newId()]);
   assert.equal(status, 0, stderr);
   assert.equal(stdout, "fds=1\npid=1\nLinux");
+});
+
+oci("of a variable that is there twice the last counts, and an empty HOME is looked up", async (runtime) => {
+  const env = ["ONE=1", "PATH=/bin", "ONE=two", "TWO=a=b", "HOME=/other", "HOME="];
+  const { stdout, stderr } = await runtime.run({ process: { args: ["env"], env } });
+  assert.deepEqual(stdout.trim().split("\n").sort(), ["HOME=/root", "ONE=two", "PATH=/bin", "TWO=a=b"], stderr);
+});
+
+oci("an ambient capability that is not inheritable is a warning", async (runtime) => {
+  const base = ["CAP_KILL", "CAP_CHOWN"];
+  const sets = { bounding: base, effective: base, permitted: base, inheritable: ["CAP_KILL"], ambient: base };
+  const { stdout, stderr } = await runtime.run({
+    script: "grep CapAmb /proc/self/status",
+    process: { capabilities: sets },
+  });
+  assert.match(stdout, /^CapAmb:\t0000000000000020\n$/);
+  assert.match(stderr, /^[^\n]*warning: can't raise ambient capability CAP_CHOWN: [^\n]*\n$/);
+});
+
+oci("that the caller keeps to one CPU says nothing about a program, but execCPUAffinity does", async (runtime, t) => {
+  const listOf = (text: string) => /^Cpus_allowed_list:\t(.*)$/m.exec(text)?.[1] ?? "";
+  const all = listOf(readFileSync("/proc/self/status", "utf8"));
+  const [first = ""] = all.split(/[-,]/);
+  if (first === all) return t.skip("one CPU");
+  const pinned = `exec taskset -c ${first} "$@"`;
+  const grep = ["grep", "Cpus_allowed_list", "/proc/self/status"];
+  const bundle = runtime.bundle({ process: { args: grep } });
+  const ran = await runtime.throughShell(pinned, ["run", "--bundle", bundle, runtime.newId()]);
+  assert.equal(listOf(ran.stdout), all, ran.stderr);
+  const id = await runtime.detached();
+  const added = await runtime.throughShell(pinned, ["exec", id, ...grep]);
+  assert.equal(listOf(added.stdout), all, added.stderr);
+  const process = join(bundle, "process.json");
+  const execCPUAffinity = { initial: all, final: first };
+  writeFileSync(
+    process,
+    JSON.stringify({ args: grep, cwd: "/", env: ["PATH=/bin"], user: { uid: 0, gid: 0 }, execCPUAffinity }),
+  );
+  const kept = await runtime.call(["--debug", "exec", "--process", process, id]);
+  assert.equal(listOf(kept.stdout), first, kept.stderr);
+  assert.match(kept.stderr, /msg="nsexec: affinity: 0x[0-9a-f]+"/);
+  await runtime.remove(id);
 });
 
 oci("a terminal has the size of config.json, and is the program's", async (runtime) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { certificateAuthority } from "./certificates.ts";
+import { certificateAuthority, selfSigned } from "./certificates.ts";
 import { type ImageStore, storeTest } from "./image-store.ts";
 import { type RealRegistry, startRegistry, USER } from "./real-registry.ts";
 import { openRegistry, type ScriptedRegistry } from "./scripted-registry.ts";
@@ -266,3 +266,51 @@ storeTest("what is not here, or has no tag, is not pushed", async (store) => {
   await refused([`a/b@sha256:${"0".repeat(64)}`], /by a tag, not by a digest/);
   await refused(["-a", "a/b:1"], /names one image, and --all-tags asks for all/);
 });
+
+storeTest(
+  "a certificate that is its own authority is trusted for the host that has exactly it in certs.d",
+  async (store) => {
+    const { home, call } = atHome(store);
+    const own = selfSigned(store.directory, "own", "DNS:localhost", 2);
+    const other = selfSigned(store.directory, "other", "DNS:localhost", 2);
+    const named = selfSigned(store.directory, "named", "DNS:elsewhere.example", 2);
+    const places = join(home, ".config/containers/certs.d");
+    const trust = (host: string, text: string) => {
+      mkdirSync(join(places, host), { recursive: true });
+      writeFileSync(join(places, host, "ca.crt"), text);
+    };
+    const refused = async (name: string, reason: RegExp, env: Record<string, string> = {}) => {
+      const { status, stderr } = await call(["pull", name], { env });
+      assert.equal(status, 125);
+      assert.match(stderr, reason);
+    };
+    await withRegistry(store, { tls: own }, async ({ host }) => {
+      const name = `${host}/team/app:1`;
+      await imported(store, name);
+      await refused(name, /signed by an authority that is not trusted|is its own authority/);
+      trust(host, other.cert);
+      await refused(name, /certificate of localhost:\d+ is/);
+      // In the list of the whole system it is an authority, and no server.
+      trust(host, other.cert);
+      await refused(name, /is its own authority, and not the one that certs\.d has/, { SSL_CERT_FILE: own.certFile });
+      trust(host, `${other.cert}${own.cert}`);
+      const pushed = await call(["push", name]);
+      assert.equal(pushed.status, 0, pushed.stderr);
+      const pulled = await call(["pull", name]);
+      assert.equal(pulled.status, 0, pulled.stderr);
+      // Whoever else has the certificate has not its key, and other hosts have not this certificate.
+      trust("127.0.0.1:5710", other.cert);
+      await refused("127.0.0.1:5710/team/app:1", /certificate of 127\.0\.0\.1:5710 is/);
+      trust("127.0.0.1:5710", own.cert);
+      await refused("127.0.0.1:5710/team/app:1", /is for another name/);
+    });
+    for (const [certificate, reason] of [
+      [named, /is for another name: elsewhere\.example/],
+      [selfSigned(store.directory, "old", "IP:127.0.0.1", -1), /has expired/],
+    ] as const) {
+      const elsewhere = await openRegistry(certificate);
+      trust(elsewhere.host, certificate.cert);
+      await refused(`${elsewhere.host}/team/app:1`, reason).finally(elsewhere.close);
+    }
+  },
+);

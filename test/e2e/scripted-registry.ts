@@ -19,12 +19,21 @@ export type ScriptedRegistry = {
   /** How often a blob was asked for. */
   times: (digest: string) => number;
   /** Puts in an image of these layers; its manifest's digest, and those of its layers. */
-  image: (name: string, layers: Buffer[], platform?: { os: string; architecture: string }) => Image;
+  image: (name: string, layers: Buffer[], said?: Said) => Image;
+  /** Puts in a blob as it is; its digest. */
+  blob: (data: Buffer | string) => string;
+  /** Puts in a manifest or index as it is, to be announced as of that type; its digest. */
+  document: (name: string, type: string, data: Buffer | string) => string;
+  /** Puts in an image of these layers as they are, however they are compressed. */
+  imageAsIs: (name: string, layers: Buffer[]) => Image;
   /** Puts in an index of images that are there. */
   index: (name: string, images: Image[]) => string;
   misbehave: (mischief: Mischief) => void;
   close: () => Promise<void>;
 };
+
+/** What an image says of itself; annotations are wherever they may be. */
+export type Said = { platform?: Image["platform"]; config?: object; annotations?: Record<string, string> };
 
 export type Image = {
   digest: string;
@@ -45,11 +54,31 @@ export async function openRegistry(tls?: { cert: string; key: string }): Promise
     blobs.set(digestOf(bytes), bytes);
     return bytes;
   };
-  const name = (path: string, type: string, value: object): Buffer => {
-    const data = Buffer.from(JSON.stringify(value));
+  const name = (path: string, type: string, text: Buffer | string): Buffer => {
+    const data = Buffer.from(text);
     const [repository = "", tag = ""] = path.split(":");
     for (const reference of [tag, digestOf(data)]) manifests.set(`${repository}:${reference}`, { type, data });
     return data;
+  };
+  const own = { os: "linux", architecture: ARCHITECTURE };
+  /** `layers` as they travel, and the digests that they have unpacked. */
+  const image = (
+    path: string,
+    layers: Buffer[],
+    diffIds: string[],
+    type: string,
+    { platform = own, config = { Cmd: ["sh"] }, annotations = {} }: Said = {},
+  ): Image => {
+    const configuration = put(JSON.stringify({ ...platform, config, rootfs: { type: "layers", diff_ids: diffIds } }));
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: TYPE.manifest,
+      config: { ...describe(TYPE.config, configuration), annotations },
+      layers: layers.map((layer) => ({ ...describe(type, put(layer)), annotations })),
+      annotations,
+    };
+    const data = name(path, TYPE.manifest, JSON.stringify(manifest));
+    return { digest: digestOf(data), size: data.length, layers: layers.map(digestOf), platform };
   };
 
   const send = (request: IncomingMessage, response: ServerResponse, type: string, data: Buffer): void => {
@@ -91,21 +120,17 @@ export async function openRegistry(tls?: { cert: string; key: string }): Promise
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     times: (digest) => asked.filter(({ path }) => path.endsWith(`/blobs/${digest}`)).length,
-    image(path, layers, platform = { os: "linux", architecture: ARCHITECTURE }) {
-      const packed = layers.map((layer) => put(gzipSync(layer, { level: 1 })));
-      const rootfs = { type: "layers", diff_ids: layers.map(digestOf) };
-      const config = put(JSON.stringify({ ...platform, config: { Cmd: ["sh"] }, rootfs }));
-      const data = name(path, TYPE.manifest, {
-        schemaVersion: 2,
-        mediaType: TYPE.manifest,
-        config: describe(TYPE.config, config),
-        layers: packed.map((layer) => describe(`${TYPE.layer}+gzip`, layer)),
-      });
-      return { digest: digestOf(data), size: data.length, layers: packed.map(digestOf), platform };
+    blob: (data) => digestOf(put(data)),
+    document: (path, type, data) => digestOf(name(path, type, data)),
+    image(path, layers, said) {
+      const packed = layers.map((layer) => gzipSync(layer, { level: 1 }));
+      return image(path, packed, layers.map(digestOf), `${TYPE.layer}+gzip`, said);
     },
+    imageAsIs: (path, layers) => image(path, layers, layers.map(digestOf), TYPE.layer),
     index(path, images) {
       const list = images.map(({ digest, size, platform }) => ({ mediaType: TYPE.manifest, digest, size, platform }));
-      return digestOf(name(path, TYPE.index, { schemaVersion: 2, mediaType: TYPE.index, manifests: list }));
+      const text = JSON.stringify({ schemaVersion: 2, mediaType: TYPE.index, manifests: list });
+      return digestOf(name(path, TYPE.index, text));
     },
     misbehave(next) {
       mischief = next;
@@ -138,4 +163,16 @@ export function holdHalf(
     return true;
   });
   return held;
+}
+
+/** Has a registry take whatever is uploaded, and forget it. */
+export function takeUploads(registry: ScriptedRegistry): void {
+  registry.misbehave((request, response) => {
+    const { method, url = "" } = request;
+    if (method === "HEAD" && url.includes("/blobs/")) response.writeHead(404).end();
+    else if (method === "POST") response.writeHead(202, { location: `${url}one` }).end();
+    else if (method === "PUT") request.resume().once("end", () => response.writeHead(201).end());
+    else return false;
+    return true;
+  });
 }

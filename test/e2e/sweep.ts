@@ -49,6 +49,8 @@ export type Sweep = {
   act: { kill: "all" | "one" } | { inject: number };
   /** An exit status that the command must not have: its program saw that it was not confined. */
   exitNever?: number;
+  /** The exit statuses that it may have where a call has failed; any, if not given. */
+  exitsOnly?: number[];
   /** At most so many points, evenly spread; undefined for every one. */
   pointsMost?: number;
   /** Commands after which nothing may be left, and which have to succeed. */
@@ -106,6 +108,8 @@ function problemsOf(sweep: Sweep, report: Report): string[] {
   const problems = report.timeout ? [`hung for ${COMMAND_TIMEOUT_SECONDS} s`] : [];
   if (sweep.exitNever !== undefined && report.exit === sweep.exitNever)
     problems.push("ran with less than was asked for");
+  if ("inject" in sweep.act && sweep.exitsOnly?.includes(report.exit) === false)
+    problems.push(`ended with ${report.exit}`);
   if ("inject" in sweep.act && report.signal !== 0) problems.push(`ended by signal ${report.signal}`);
   return problems;
 }

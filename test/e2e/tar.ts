@@ -18,6 +18,8 @@ export type TarEntry = {
   device?: [major: number, minor: number];
   /** Attributes in a pax header before the entry. */
   pax?: Record<string, string | Buffer>;
+  /** Bytes of the header that are put where they are said to be, before the sum is made. */
+  raw?: [at: number, bytes: Buffer | string][];
   /** What the header has instead of the right sum. */
   checksum?: number;
 };
@@ -41,6 +43,7 @@ function header(entry: TarEntry, size: number): Buffer {
     put(octal(entry.device[0], 8), 329, 8);
     put(octal(entry.device[1], 8), 337, 8);
   }
+  for (const [at, bytes] of entry.raw ?? []) Buffer.from(bytes as Buffer).copy(block, at);
   const sum = entry.checksum ?? block.reduce((total, byte) => total + byte, 0);
   put(`${sum.toString(8).padStart(6, "0")}\0 `, 148, 8);
   return block;

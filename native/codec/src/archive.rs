@@ -1,9 +1,11 @@
 //! Reads tar archives (POSIX.1-2001 pax, GNU, and what came before them) strictly: what two readers could understand in
 //! two ways is refused, and so is what is damaged; nothing is skipped.
 
+use crate::entry::{Entry, Type, field, link_target, owner, told};
 use crate::failure::{Result, malformed, too_large};
+use crate::number;
 use crate::pax::{Attributes, SparseFormat};
-use crate::sparse::{self, Segment};
+use crate::sparse::{self, MapText, Segment};
 use crate::stream::Stream;
 use tar::{EntryType, Header};
 
@@ -12,39 +14,7 @@ pub const BLOCK_BYTES: usize = 512;
 const EXTENSION_LIMIT_BYTES: u64 = 1 << 20;
 /// The largest number that eleven octal digits hold.
 const OCTAL_LIMIT: u64 = 0o77_777_777_777;
-/// No user has this number: (uid_t) -1 means "leave it" to chown(2).
-const NO_ID: u64 = 0xffff_ffff;
 const PERMISSIONS: u32 = 0o7777;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    File,
-    HardLink,
-    Symlink,
-    Character,
-    Block,
-    Directory,
-    Fifo,
-}
-
-/// An entry, after all extensions before it have been taken in.
-pub struct Entry {
-    pub path: Vec<u8>,
-    pub kind: Type,
-    /// Where a link leads.
-    pub target: Vec<u8>,
-    pub mode: u32,
-    pub uid: u32,
-    pub gid: u32,
-    /// Seconds and nanoseconds since 1970.
-    pub modified: (i64, u32),
-    /// Of the file, with its holes.
-    pub size: u64,
-    /// What of it is in the archive; all of it, if None.
-    pub segments: Option<Vec<Segment>>,
-    pub device: (u32, u32),
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-}
 
 pub struct Archive {
     stream: Stream,
@@ -202,7 +172,7 @@ impl Archive {
 
     /// All data of an entry that is part of the archive's own structure.
     fn extension(&mut self, header: &Header) -> Result<Vec<u8>> {
-        let size = number(header.entry_size(), "size")?;
+        let size = field(header, number::SIZE, "size")?;
         if size > EXTENSION_LIMIT_BYTES {
             return too_large("the name or the attributes of an entry are too large");
         }
@@ -236,6 +206,11 @@ impl Archive {
         long_path: Option<Vec<u8>>,
         long_target: Option<Vec<u8>>,
     ) -> Result<Entry> {
+        // GNU tar and star each have a way to tell what does not fit into a header: who tells it by both says two things.
+        let has_two = |one: &Option<_>, other: &Option<_>| one.is_some() && other.is_some();
+        if has_two(&attributes.path, &long_path) || has_two(&attributes.target, &long_target) {
+            return malformed("an entry has two names");
+        }
         let mut path = attributes
             .path
             .or(long_path)
@@ -258,7 +233,7 @@ impl Archive {
                 ));
             }
         };
-        let announced = number(header.entry_size(), "size")?;
+        let announced = field(header, number::SIZE, "size")?;
         let stored = attributes.size.unwrap_or(announced);
         // Readers differ in which of the two they take, and so in where the next entry begins.
         if stored != announced && stored <= OCTAL_LIMIT {
@@ -291,31 +266,43 @@ impl Archive {
         if let Some(map) = &segments {
             sparse::check(map, size, self.left)?;
         }
-        let uid = attributes.uid.map_or_else(|| header.uid(), Ok);
-        let gid = attributes.gid.map_or_else(|| header.gid(), Ok);
+        let uid = attributes
+            .uid
+            .map_or_else(|| field(header, number::UID, "owner"), Ok);
+        let gid = attributes
+            .gid
+            .map_or_else(|| field(header, number::GID, "group"), Ok);
         let modified = match attributes.modified {
             Some(modified) => modified,
-            None => (number(header.mtime(), "time")? as i64, 0),
+            None => (
+                told(number::signed(&header.as_bytes()[number::MODIFIED]), "time")?,
+                0,
+            ),
         };
         // Others leave the fields empty, or without meaning.
         let device = match kind {
             Type::Character | Type::Block => (
-                number(header.device_major(), "device")?.unwrap_or(0),
-                number(header.device_minor(), "device")?.unwrap_or(0),
+                field(header, number::MAJOR, "device")?,
+                field(header, number::MINOR, "device")?,
             ),
             _ => (0, 0),
         };
         Ok(Entry {
             path,
             kind,
-            target: attributes
-                .target
-                .or(long_target)
-                .or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
-                .unwrap_or_default(),
-            mode: number(header.mode().map(u64::from), "mode")? as u32 & PERMISSIONS,
-            uid: owner(number(uid, "owner")?)?,
-            gid: owner(number(gid, "group")?)?,
+            target: match kind {
+                Type::HardLink | Type::Symlink => link_target(
+                    attributes
+                        .target
+                        .or(long_target)
+                        .or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
+                        .unwrap_or_default(),
+                )?,
+                _ => Vec::new(),
+            },
+            mode: field(header, number::MODE, "mode")? as u32 & PERMISSIONS,
+            uid: owner(uid?)?,
+            gid: owner(gid?)?,
             modified,
             size,
             segments,
@@ -332,9 +319,10 @@ impl Archive {
         let mut map = Vec::new();
         let mut push = |part: &tar::GnuSparseHeader| -> Result<()> {
             if !part.is_empty() {
-                let offset = number(part.offset(), "sparse map")?;
-                let length = number(part.length(), "sparse map")?;
-                map.push(Segment { offset, length });
+                map.push(Segment {
+                    offset: told(number::unsigned(&part.offset), "sparse map")?,
+                    length: told(number::unsigned(&part.numbytes), "sparse map")?,
+                });
             }
             if map.len() > sparse::SEGMENT_LIMIT {
                 return too_large("a sparse file has too many parts");
@@ -352,20 +340,16 @@ impl Archive {
             block.sparse().iter().try_for_each(&mut push)?;
             more = block.is_extended();
         }
-        Ok((number(gnu.real_size(), "size")?, map))
+        Ok((told(number::unsigned(&gnu.realsize), "size")?, map))
     }
 
     /// The map of a sparse file of pax format 1.0: decimal numbers, a line each, at the beginning of the data.
     fn sparse_map_in_data(&mut self) -> Result<Vec<Segment>> {
-        let mut text = Vec::new();
+        let mut text = MapText::default();
+        let mut block = [0; BLOCK_BYTES];
         loop {
-            if text.len() as u64 > EXTENSION_LIMIT_BYTES {
-                return too_large("a sparse file has too many parts");
-            }
-            let at = text.len();
-            text.resize(at + BLOCK_BYTES, 0);
-            self.read_exact(&mut text[at..])?;
-            if let Some(map) = sparse::parse_map(&text)? {
+            self.read_exact(&mut block)?;
+            if let Some(map) = text.take(&block)? {
                 return Ok(map);
             }
         }
@@ -381,15 +365,4 @@ fn not_an_archive() -> crate::failure::Failure {
         crate::failure::Kind::NotAnArchive,
         "it is neither tar, nor tar compressed with gzip or zstd",
     )
-}
-
-fn number<T>(value: std::io::Result<T>, what: &str) -> Result<T> {
-    value.or_else(|_| malformed(format!("the {what} of an entry is no number")))
-}
-
-fn owner(id: u64) -> Result<u32> {
-    if id >= NO_ID {
-        return malformed("the owner of an entry is out of range");
-    }
-    Ok(id as u32)
 }

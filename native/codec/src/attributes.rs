@@ -1,12 +1,15 @@
 //! What files have besides their content: owner, mode, times, extended attributes.
 
-use crate::archive::{Entry, Type};
+use crate::entry::{Entry, Type};
 use crate::failure::{Failure, Kind, Result, Shown, malformed, system, too_large};
 use crate::sys;
 use std::io;
 use std::os::fd::OwnedFd;
 
 const XATTR_VALUE_LIMIT_BYTES: usize = 65536;
+/// What mknod(2) takes: it drops the bits above, and 4096:0 would become 0:0, a whiteout.
+const MAJOR_LIMIT: u64 = 1 << 12;
+const MINOR_LIMIT: u64 = 1 << 20;
 
 /// Sets those of an open file or directory. The owner comes first: changing it takes set-id bits and capabilities away.
 pub fn of_file(entry: &Entry, file: &OwnedFd, dropped: &mut u64) -> Result<()> {
@@ -43,6 +46,14 @@ fn set_xattrs(entry: &Entry, file: &OwnedFd, dropped: &mut u64) -> Result<()> {
         }
         match sys::set_xattr(file, name, value) {
             Err(error) if error.raw_os_error() == Some(libc::ENOTSUP) => *dropped += 1,
+            // Capabilities and access lists have a form of their own.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                return malformed(format!(
+                    "the attribute {} of {} is damaged",
+                    Shown(name),
+                    Shown(&entry.path)
+                ));
+            }
             // A full block of attributes is no full disk, whatever the error's name says.
             other => other.map_err(|error| Failure {
                 kind: Kind::System,
@@ -75,6 +86,16 @@ pub fn times(entry: &Entry) -> [libc::timespec; 2] {
 pub fn node_type(entry: &Entry) -> Result<u32> {
     match entry.kind {
         // It would be a whiteout.
+        Type::Character | Type::Block
+            if entry.device.0 >= MAJOR_LIMIT || entry.device.1 >= MINOR_LIMIT =>
+        {
+            malformed(format!(
+                "the device {} has the number {}:{}, which is out of range",
+                Shown(&entry.path),
+                entry.device.0,
+                entry.device.1
+            ))
+        }
         Type::Character if entry.device == (0, 0) => malformed(format!(
             "the device {} has the number 0:0",
             Shown(&entry.path)
@@ -85,11 +106,11 @@ pub fn node_type(entry: &Entry) -> Result<u32> {
     }
 }
 
-/// What a device stands for.
+/// What a device stands for, after `node_type` has looked at its number.
 pub fn device(entry: &Entry) -> libc::dev_t {
     match entry.kind {
         Type::Fifo => 0,
-        _ => libc::makedev(entry.device.0, entry.device.1),
+        _ => libc::makedev(entry.device.0 as u32, entry.device.1 as u32),
     }
 }
 

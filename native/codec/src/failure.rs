@@ -27,6 +27,8 @@ pub enum Kind {
     TooLarge = 8,
     /// Nobody reads the archive that is being written.
     Unread = 9,
+    /// What is there is not overwritten by that.
+    Conflict = 10,
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;

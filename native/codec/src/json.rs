@@ -1,5 +1,6 @@
 //! Answers as JSON. Bytes that are not UTF-8 become lone surrogates, as native/src/door.rs has it.
 
+use crate::digest::Digested;
 use crate::pack::Packed;
 use crate::split::Member;
 use crate::stream::Sums;
@@ -56,10 +57,18 @@ pub fn unpacked(done: &Unpacked, of: &Sums) -> String {
 
 pub fn packed(done: &Packed, of: &Sums) -> String {
     format!(
-        r#"{{{},"entries":{},"skipped":{}}}"#,
+        r#"{{{},"entries":{},"fileBytes":{},"skipped":{}}}"#,
         sums(of),
         done.entries,
+        done.file_bytes,
         done.skipped
+    )
+}
+
+pub fn digested(done: &Digested) -> String {
+    format!(
+        r#"{{"digest":"sha256:{}","size":{}}}"#,
+        done.digest, done.size
     )
 }
 

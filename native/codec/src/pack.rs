@@ -27,6 +27,14 @@ pub struct Rules {
     pub prefix: Vec<u8>,
     /// The owners that the container's are on disk, if its ids are mapped: the first of them, and how many there are.
     pub owners: Option<(u32, u32)>,
+    /// The one entry of the directory that is packed, under the prefix as its name; all, if None.
+    pub only: Option<Vec<u8>>,
+    /// Directories of which nothing below is packed: device and inode.
+    pub skip: BTreeSet<(u64, u64)>,
+    /// Whether all belongs to root, whoever owns it.
+    pub as_root: bool,
+    /// Whether programs lose what gives privileges to who runs them: set-id bits and capabilities.
+    pub harmless: bool,
     pub entries: u64,
     pub depth: usize,
 }
@@ -35,6 +43,7 @@ impl Rules {
     /// What a user or group of the disk is in the container; of somebody else's files there are none in it, but for mistakes.
     fn owner(&self, id: u32) -> u32 {
         match self.owners {
+            _ if self.as_root => 0,
             Some((first, count)) if id.wrapping_sub(first) < count => id - first,
             _ => id,
         }
@@ -44,6 +53,8 @@ impl Rules {
 #[derive(Default)]
 pub struct Packed {
     pub entries: u64,
+    /// Of all files, without holes.
+    pub file_bytes: u64,
     /// Sockets, which no archive can hold.
     pub skipped: u64,
 }
@@ -64,6 +75,10 @@ pub fn pack(root: &OwnedFd, out: &mut Output, rules: &Rules) -> Result<Packed> {
         named: BTreeMap::new(),
         done: Packed::default(),
     };
+    if let Some(name) = &rules.only {
+        packing.entry(root, name, b"", 0)?;
+        return packing.end();
+    }
     let status = sys::stat_of(root).map_err(|error| system("stat", b".", &error))?;
     // A layer says something of the root only if there is something to say; a tree begins with its directory.
     let path = if rules.prefix.is_empty() {
@@ -75,9 +90,7 @@ pub fn pack(root: &OwnedFd, out: &mut Output, rules: &Rules) -> Result<Packed> {
         packing.directory_entry(root, &path, &status)?;
     }
     packing.directory(root, b"", 0)?;
-    let done = packing.done;
-    out.write(&[0; 2 * header::BLOCK_BYTES])?;
-    Ok(done)
+    packing.end()
 }
 
 fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
@@ -89,8 +102,20 @@ fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 impl Packing<'_> {
+    fn end(self) -> Result<Packed> {
+        if self.rules.only.is_some() && self.done.entries == 0 {
+            let gone = io::Error::from_raw_os_error(libc::ENOENT);
+            return Err(system("open", &self.rules.prefix, &gone));
+        }
+        self.out.write(&[0; 2 * header::BLOCK_BYTES])?;
+        Ok(self.done)
+    }
+
     /// What a path below the directory is called in the archive.
     fn shown(&self, path: &[u8]) -> Vec<u8> {
+        if path.is_empty() {
+            return self.rules.prefix.clone();
+        }
         join(&self.rules.prefix, path)
     }
 
@@ -124,6 +149,12 @@ impl Packing<'_> {
             .is_some_and(|opaque| opaque.contains(path))
         {
             self.mark(&join(path, OPAQUE))?;
+        }
+        if !self.rules.skip.is_empty() {
+            let status = sys::stat_of(at).map_err(|error| system("stat", path, &error))?;
+            if self.rules.skip.contains(&(status.st_dev, status.st_ino)) {
+                return Ok(());
+            }
         }
         let mut names = sys::names_in(at).map_err(|error| system("read", path, &error))?;
         names.sort();
@@ -221,7 +252,12 @@ impl Packing<'_> {
         if !is_type(&status, libc::S_IFREG) {
             return Ok(());
         }
-        let xattrs = xattrs_of(&file, path)?;
+        let mut xattrs = xattrs_of(&file, path)?;
+        let mut status = status;
+        if self.rules.harmless {
+            status.st_mode &= !(libc::S_ISUID | libc::S_ISGID);
+            xattrs.retain(|(name, _)| name != b"security.capability");
+        }
         let size = status.st_size as u64;
         let parts = if (status.st_blocks as u64) * 512 + HOLES_LEAST_BYTES <= size {
             sys::data_of(&file, size).map_err(failed)?
@@ -235,6 +271,7 @@ impl Packing<'_> {
             sparse_map(&parts, size)
         };
         let data: u64 = parts.iter().map(|(_, length)| length).sum();
+        self.done.file_bytes += data;
         self.begin(&Header {
             size: map.len() as u64 + data,
             real_size: (!plain).then_some(size),

@@ -42,28 +42,49 @@ pub fn pairs(numbers: &[u64]) -> Result<Vec<Segment>> {
         .collect())
 }
 
-/// The map of pax format 1.0 (GNU tar manual, "Storing Sparse Files"); None if more of the text is needed.
-pub fn parse_map(text: &[u8]) -> Result<Option<Vec<Segment>>> {
-    let mut lines = text.split(|byte| *byte == b'\n');
-    let whole_lines = text.iter().filter(|byte| **byte == b'\n').count();
-    if whole_lines == 0 {
-        return Ok(None);
+/// More than the numbers of SEGMENT_LIMIT parts take.
+const MAP_LIMIT_BYTES: usize = 4 << 20;
+
+/// The map of pax format 1.0 (GNU tar manual, "Storing Sparse Files") as it comes: each byte is looked at once, however
+/// many blocks there are.
+#[derive(Default)]
+pub struct MapText {
+    numbers: Vec<u64>,
+    /// The line that has not ended yet, and the bytes of all lines.
+    line: Vec<u8>,
+    bytes: usize,
+    /// How many numbers follow the first, which tells it.
+    count: Option<usize>,
+}
+
+impl MapText {
+    /// Takes one more block; the map, when it is complete. What follows it in its last block has no meaning.
+    pub fn take(&mut self, block: &[u8]) -> Result<Option<Vec<Segment>>> {
+        self.bytes += block.len();
+        if self.bytes > MAP_LIMIT_BYTES {
+            return too_large("a sparse file has too many parts");
+        }
+        for byte in block {
+            if *byte != b'\n' {
+                self.line.push(*byte);
+                continue;
+            }
+            let Some(number) = decimal(&std::mem::take(&mut self.line)) else {
+                return malformed("the map of a sparse file is damaged");
+            };
+            match self.count {
+                None if number > SEGMENT_LIMIT as u64 => {
+                    return too_large("a sparse file has too many parts");
+                }
+                None => self.count = Some(2 * number as usize),
+                Some(_) => self.numbers.push(number),
+            }
+            if self.count == Some(self.numbers.len()) {
+                return pairs(&self.numbers).map(Some);
+            }
+        }
+        Ok(None)
     }
-    let count = lines.next().and_then(decimal);
-    let Some(count) = count.and_then(|count| usize::try_from(count).ok()) else {
-        return malformed("the map of a sparse file is damaged");
-    };
-    if count > SEGMENT_LIMIT {
-        return too_large("a sparse file has too many parts");
-    }
-    if whole_lines < 1 + count * 2 {
-        return Ok(None);
-    }
-    let numbers: Option<Vec<u64>> = lines.take(count * 2).map(decimal).collect();
-    numbers.map_or_else(
-        || malformed("the map of a sparse file is damaged"),
-        |numbers| pairs(&numbers).map(Some),
-    )
 }
 
 /// Digits and nothing else, as a number.
@@ -83,8 +104,9 @@ mod tests {
 
     #[test]
     fn a_map_needs_all_of_its_lines() {
-        assert_eq!(parse_map(b"2\n0\n10\n").unwrap(), None);
-        let map = parse_map(b"1\n512\n10\n\0\0").unwrap().unwrap();
+        let mut text = MapText::default();
+        assert_eq!(text.take(b"1\n51").unwrap(), None);
+        let map = text.take(b"2\n10\n\0\0").unwrap().unwrap();
         assert_eq!(
             map,
             [Segment {
@@ -92,6 +114,24 @@ mod tests {
                 length: 10
             }]
         );
+    }
+
+    #[test]
+    fn a_map_of_no_numbers_is_refused() {
+        for text in [
+            &b"x\n"[..],
+            b"\n",
+            b"1\n-1\n",
+            b"99999999999999999999\n",
+            b"65537\n",
+        ] {
+            assert!(
+                MapText::default().take(text).is_err(),
+                "{}",
+                text.escape_ascii()
+            );
+        }
+        assert_eq!(MapText::default().take(b"0\n").unwrap(), Some(vec![]));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! An archive of blobs (`docker save`, an OCI layout in a tar) as files with numbers for names: what they are called in
 //! the archive is told, and never used as a path here.
 
-use crate::archive::{Archive, Type};
+use crate::archive::Archive;
+use crate::entry::Type;
 use crate::failure::{Failure, Kind, Result, Shown, malformed, system, too_large};
+use crate::limits::Limits;
 use crate::path;
 use crate::stream::hex;
 use crate::sys;
-use crate::unpack::Limits;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::File;
@@ -14,6 +15,8 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 
 const FILE_MODE: u32 = 0o600;
+/// Of all paths and targets: what is told has to fit into the answer.
+const TOLD_LIMIT_BYTES: usize = 8 << 20;
 
 pub enum Member {
     File {
@@ -32,7 +35,19 @@ pub enum Member {
 pub fn split(archive: &mut Archive, root: &OwnedFd, limits: &Limits) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     let mut seen = HashSet::new();
+    let (mut entries, mut told_bytes) = (0, 0);
     while let Some(entry) = archive.next()? {
+        entries += 1;
+        told_bytes += entry.path.len() + entry.target.len();
+        if entries > limits.entries {
+            return too_large(format!(
+                "the archive has more than {} files",
+                limits.entries
+            ));
+        }
+        if told_bytes > TOLD_LIMIT_BYTES {
+            return too_large("the names in the archive are too long");
+        }
         let path = path::normalize(&entry.path, limits.depth)?;
         match entry.kind {
             Type::Directory => continue,
@@ -62,12 +77,6 @@ pub fn split(archive: &mut Archive, root: &OwnedFd, limits: &Limits) -> Result<V
                     ),
                 ));
             }
-        }
-        if members.len() as u64 > limits.entries {
-            return too_large(format!(
-                "the archive has more than {} files",
-                limits.entries
-            ));
         }
     }
     Ok(members)

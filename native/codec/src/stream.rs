@@ -2,7 +2,9 @@
 //! one processor to do both that and the writing of files.
 
 use crate::failure::{Failure, Kind, Result, malformed, too_large};
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -13,8 +15,12 @@ const CHUNK_BYTES: usize = 256 * 1024;
 const CHUNKS_AHEAD: usize = 8;
 /// What decoders of zstd have to support is 8 MiB; `zstd --long` goes up to 128 MiB unless asked for more.
 const ZSTD_WINDOW_LIMIT_LOG: u32 = 27;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const MAGICS: [(&[u8], &str); 4] = [
+    (&[0x1f, 0x8b], "gzip"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+];
 
 /// What is known of the bytes beforehand, and what they must not exceed.
 #[derive(Default)]
@@ -230,21 +236,20 @@ fn produce(
     };
     let mut input = BufReader::with_capacity(CHUNK_BYTES, counted);
     let head = input.fill_buf().map_err(|error| undecodable(&error))?;
-    let gzip = head.starts_with(&GZIP_MAGIC);
-    let zstd = head.starts_with(&ZSTD_MAGIC);
+    let compression = compression_of(head, expected.digest.is_none());
     let mut output = Output {
         send,
         free,
-        hash: (gzip || zstd).then(Sha256::new),
+        hash: (compression != "none").then(Sha256::new),
         count: 0,
         limit: expected.limit,
     };
-    let heard = if gzip {
-        output.pump(MultiGzDecoder::new(&mut input))?
-    } else if zstd {
-        output.pump(zstd_decoder(&mut input)?)?
-    } else {
-        output.pump(&mut input)?
+    let heard = match compression {
+        "gzip" => output.pump(MultiGzDecoder::new(&mut input))?,
+        "zstd" => output.pump(zstd_decoder(&mut input)?)?,
+        "bzip2" => output.pump(MultiBzDecoder::new(&mut input))?,
+        "xz" => output.pump(XzReader::new(&mut input, true))?,
+        _ => output.pump(&mut input)?,
     };
     if heard {
         // Decoders stop where their format ends: what follows would be neither checked nor unpacked.
@@ -262,13 +267,7 @@ fn produce(
         digest,
         size: counted.count,
         unpacked_size: output.count,
-        compression: if gzip {
-            "gzip"
-        } else if zstd {
-            "zstd"
-        } else {
-            "none"
-        },
+        compression,
     };
     if heard {
         verify(&sums, expected)?;
@@ -290,6 +289,16 @@ fn verify(sums: &Sums, expected: &Expected) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// What the first bytes say. Layers of images are never of the last two (image-spec layer.md, "+gzip", "+zstd").
+fn compression_of(head: &[u8], is_any_archive: bool) -> &'static str {
+    let all = MAGICS
+        .iter()
+        .take(if is_any_archive { MAGICS.len() } else { 2 });
+    all.copied()
+        .find(|(magic, _)| head.starts_with(magic))
+        .map_or("none", |(_, name)| name)
 }
 
 /// All frames of a zstd file (RFC 8878, section 3).

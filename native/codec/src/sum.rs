@@ -1,9 +1,10 @@
-//! The digests of all files in a directory, as many at once as there are processors.
+//! The digests of files, as many at once as there are processors.
 
 use crate::failure::{Result, system};
 use crate::stream::hex;
 use crate::sys;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -52,6 +53,19 @@ fn sum(directory: &OwnedFd, name: Vec<u8>) -> Result<Option<Sum>> {
 /// Reads every file of the directory.
 pub fn sums(directory: &OwnedFd) -> Result<Vec<Sum>> {
     let names = sys::names_in(directory).map_err(|error| system("read", b".", &error))?;
+    read_all(directory, names)
+}
+
+/// Reads some files of a tree; their sums by their paths.
+pub fn sums_of(root: &OwnedFd, paths: Vec<Vec<u8>>) -> Result<BTreeMap<Vec<u8>, Sum>> {
+    let sums = read_all(root, paths)?;
+    Ok(sums
+        .into_iter()
+        .map(|sum| (sum.name.clone(), sum))
+        .collect())
+}
+
+fn read_all(directory: &OwnedFd, names: Vec<Vec<u8>>) -> Result<Vec<Sum>> {
     let left = Mutex::new(names);
     let workers = thread::available_parallelism().map_or(1, |count| count.get().min(WORKERS_MOST));
     let work = || {

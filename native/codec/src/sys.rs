@@ -29,6 +29,9 @@ pub fn check(result: impl Into<i64>) -> io::Result<i64> {
     }
 }
 
+/// How often openat2(2) is asked again when something else renames in the same moment (EAGAIN).
+const RACE_RETRIES: usize = 128;
+
 /// The directory of that path as a process with this root would find it.
 pub fn open_directory_in(root: &OwnedFd, path: &[u8], flags: c_int) -> io::Result<OwnedFd> {
     let path = c_string(if path.is_empty() { b"." } else { path })?;
@@ -37,16 +40,24 @@ pub fn open_directory_in(root: &OwnedFd, path: &[u8], flags: c_int) -> io::Resul
         mode: 0,
         resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
-    // SAFETY: the path and the struct live for the call; a result that is no error is a new descriptor.
-    unsafe {
-        let fd = check(libc::syscall(
-            libc::SYS_openat2,
-            root.as_raw_fd(),
-            path.as_ptr(),
-            &raw const how,
-            size_of::<OpenHow>(),
-        ))?;
-        Ok(OwnedFd::from_raw_fd(fd as c_int))
+    let mut tries = 0;
+    loop {
+        // SAFETY: the path and the struct live for the call.
+        let result = check(unsafe {
+            libc::syscall(
+                libc::SYS_openat2,
+                root.as_raw_fd(),
+                path.as_ptr(),
+                &raw const how,
+                size_of::<OpenHow>(),
+            )
+        });
+        tries += 1;
+        match result {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && tries < RACE_RETRIES => {}
+            // SAFETY: a result that is no error is a new descriptor.
+            other => return other.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as c_int) }),
+        }
     }
 }
 

@@ -5,27 +5,26 @@
 //! the caller has made the target the root of this process. What only the host may set (trusted.overlay.opaque) and
 //! what depends on lower layers (directories that the archive needs and does not have) is told, not done.
 
-use crate::archive::{Archive, Entry, Type};
+mod whiteout;
+
+use crate::archive::Archive;
 use crate::attributes;
+use crate::entry::{Entry, Type};
 use crate::failure::{Failure, Result, Shown, malformed, system, too_large};
+use crate::limits::Limits;
+use crate::merge::{self, Merge};
 use crate::sys;
 use crate::{path, sparse};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use whiteout::WHITEOUT;
 
-const WHITEOUT: &[u8] = b".wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
 const IMPLIED_MODE: u32 = 0o755;
 const PRIVATE_MODE: u32 = 0o600;
-const TOLD_LIMIT_BYTES: usize = 8 << 20;
-
-pub struct Limits {
-    pub entries: u64,
-    pub bytes: u64,
-    pub depth: usize,
-}
+/// Of the paths of all directories: images have some ten thousand, of less than a hundred bytes each.
+const DIRECTORIES_LIMIT_BYTES: usize = 32 << 20;
 
 pub struct Unpacked {
     pub entries: u64,
@@ -38,13 +37,20 @@ pub struct Unpacked {
     pub dropped_xattrs: u64,
 }
 
-/// Unpacks all entries into a directory.
-pub fn unpack(archive: &mut Archive, root: OwnedFd, limits: &Limits) -> Result<Unpacked> {
+/// Unpacks all entries into a directory, which is empty unless they are to be merged into what is there.
+pub fn unpack(
+    archive: &mut Archive,
+    root: OwnedFd,
+    limits: &Limits,
+    merge: Option<&Merge>,
+) -> Result<Unpacked> {
     let mut target = Target {
         root,
         limits,
+        merge,
         parent: None,
-        directories: Vec::new(),
+        directories: HashMap::new(),
+        directory_bytes: 0,
         told_bytes: 0,
         done: Unpacked {
             entries: 0,
@@ -62,6 +68,10 @@ pub fn unpack(archive: &mut Archive, root: OwnedFd, limits: &Limits) -> Result<U
                 limits.entries
             ));
         }
+        let entry = match merge {
+            Some(merge) => merge.own(entry)?,
+            None => entry,
+        };
         target.take(archive, &entry)?;
     }
     target.finish()
@@ -70,15 +80,33 @@ pub fn unpack(archive: &mut Archive, root: OwnedFd, limits: &Limits) -> Result<U
 struct Target<'a> {
     root: OwnedFd,
     limits: &'a Limits,
+    /// How what is there is dealt with, if it is no layer that is made.
+    merge: Option<&'a Merge>,
     /// The directory of the entry before, which mostly is that of the next as well.
     parent: Option<(Vec<u8>, OwnedFd)>,
     /// Directories get their times last, when nothing is made in them any more.
-    directories: Vec<(Vec<u8>, [libc::timespec; 2])>,
+    directories: HashMap<Vec<u8>, [libc::timespec; 2]>,
+    directory_bytes: usize,
     told_bytes: usize,
     done: Unpacked,
 }
 
+/// What became of a name that was there already.
+enum Former {
+    Removed,
+    /// It is a directory, and so is the new one.
+    Kept,
+    /// It is bound there, and cannot be removed: it takes the new content.
+    InUse,
+}
+
 impl Target<'_> {
+    /// A directory of the tree, with links followed inside the root.
+    fn open_in(&self, path: &[u8], flags: i32) -> io::Result<OwnedFd> {
+        let place = self.merge.map(|merge| merge.place(path));
+        sys::open_directory_in(&self.root, place.as_deref().unwrap_or(path), flags)
+    }
+
     fn take(&mut self, archive: &mut Archive, entry: &Entry) -> Result<()> {
         let path = path::normalize(&entry.path, self.limits.depth)?;
         let (directory, name) = path::split(&path);
@@ -86,16 +114,22 @@ impl Target<'_> {
             if entry.kind != Type::Directory {
                 return malformed("the archive's root is no directory");
             }
-            return self.directory_attributes(entry, &path);
+            // A directory that something is copied into stays what it is.
+            return match self.merge {
+                Some(_) => Ok(()),
+                None => self.directory_attributes(entry, &path),
+            };
         }
-        if directory
-            .split(|byte| *byte == b'/')
-            .any(|part| part.starts_with(WHITEOUT))
+        let is_layer = self.merge.is_none();
+        if is_layer
+            && directory
+                .split(|byte| *byte == b'/')
+                .any(|part| part.starts_with(WHITEOUT))
         {
             return malformed(format!("{} lies in a whiteout", Shown(&path)));
         }
         let parent = self.open_parent(directory)?;
-        let done = if name.starts_with(WHITEOUT) {
+        let done = if is_layer && name.starts_with(WHITEOUT) {
             self.whiteout(entry, &parent, directory, name)
         } else {
             self.make(archive, entry, &parent, &path, name)
@@ -111,7 +145,7 @@ impl Target<'_> {
             Some((path, fd)) if path == directory => return Ok(fd),
             _ => {}
         }
-        match sys::open_directory_in(&self.root, directory, libc::O_PATH) {
+        match self.open_in(directory, libc::O_PATH) {
             Err(error) if error.kind() == ErrorKind::NotFound => self.imply(directory),
             other => other.map_err(|error| unusable(directory, &error)),
         }
@@ -119,63 +153,23 @@ impl Target<'_> {
 
     fn imply(&mut self, directory: &[u8]) -> Result<OwnedFd> {
         let (above, name) = path::split(directory);
+        if name.is_empty() {
+            // The directory itself has gone.
+            return Err(system("open", b".", &io::ErrorKind::NotFound.into()));
+        }
         let parent = self.open_parent(above)?;
         sys::make_directory_at(&parent, name, IMPLIED_MODE)
             .map_err(|error| unusable(directory, &error))?;
-        self.tell(directory)?;
-        self.done.implied.insert(directory.to_vec());
+        match self.merge {
+            Some(merge) => sys::change_owner_at(&parent, name, merge.root(), merge.root())
+                .map_err(|error| system("chown", directory, &error))?,
+            None => {
+                self.tell(directory)?;
+                self.done.implied.insert(directory.to_vec());
+            }
+        }
         sys::open_at(&parent, name, libc::O_PATH | libc::O_DIRECTORY, 0)
             .map_err(|error| system("open", directory, &error))
-    }
-
-    /// What is told of has to fit into the answer.
-    fn tell(&mut self, path: &[u8]) -> Result<()> {
-        self.told_bytes += path.len() + 1;
-        if self.told_bytes > TOLD_LIMIT_BYTES {
-            return too_large(
-                "the archive has too many opaque directories, or lacks too many directories",
-            );
-        }
-        Ok(())
-    }
-
-    fn make_opaque(&mut self, directory: &[u8]) -> Result<()> {
-        self.tell(directory)?;
-        self.done.opaque.insert(directory.to_vec());
-        Ok(())
-    }
-
-    /// A name that hides what the layers below have.
-    fn whiteout(
-        &mut self,
-        entry: &Entry,
-        parent: &OwnedFd,
-        directory: &[u8],
-        name: &[u8],
-    ) -> Result<()> {
-        let shown = Shown(&entry.path);
-        if entry.kind != Type::File {
-            return malformed(format!("the whiteout {shown} is no file"));
-        }
-        if name == OPAQUE {
-            return self.make_opaque(directory);
-        }
-        let hidden = &name[WHITEOUT.len()..];
-        if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(WHITEOUT) {
-            return malformed(format!("the whiteout {shown} hides nothing that can be"));
-        }
-        match sys::stat_at(parent, hidden) {
-            // What the layer has itself is seen; a directory must not be merged with that below.
-            Ok(status) if sys::is_type(&status, libc::S_IFDIR) => {
-                self.make_opaque(&[directory, hidden].join(&b'/'))
-            }
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                sys::make_node_at(parent, hidden, libc::S_IFCHR, 0)
-                    .map_err(|error| system("mknod", &entry.path, &error))
-            }
-            Err(error) => Err(system("stat", &entry.path, &error)),
-        }
     }
 
     fn make(
@@ -213,29 +207,37 @@ impl Target<'_> {
                 Ok(Some(file)) => return self.fill(archive, entry, file),
                 Ok(None) => return self.attributes(entry, parent, path, name),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && !cleared => {
-                    if self.give_way(entry, parent, path, name)? {
-                        return self.directory_attributes(entry, path);
+                    match self.give_way(entry, parent, path, name)? {
+                        Former::Kept => return self.directory_attributes(entry, path),
+                        Former::InUse => {
+                            let bytes = merge::write_into(archive, entry, parent, name)?;
+                            self.done.file_bytes += bytes;
+                            return Ok(());
+                        }
+                        Former::Removed => cleared = true,
                     }
-                    cleared = true;
                 }
                 Err(error) => return Err(system("make", path, &error)),
             }
         }
     }
 
-    /// Removes what an earlier entry of the same path made; true if that is a directory, and so is the new one.
+    /// Removes what is there, unless that is a directory, and so is the new one.
     fn give_way(
         &mut self,
         entry: &Entry,
         parent: &OwnedFd,
         path: &[u8],
         name: &[u8],
-    ) -> Result<bool> {
+    ) -> Result<Former> {
         let failed = |error: io::Error| system("replace", path, &error);
         let status = sys::stat_at(parent, name).map_err(failed)?;
         let was_directory = sys::is_type(&status, libc::S_IFDIR);
         if was_directory && entry.kind == Type::Directory {
-            return Ok(true);
+            return Ok(Former::Kept);
+        }
+        if self.merge.is_some() {
+            merge::check_replacement(entry, path, was_directory)?;
         }
         if entry.kind == Type::Directory
             && sys::is_type(&status, libc::S_IFCHR)
@@ -252,7 +254,19 @@ impl Target<'_> {
                 "{} is a directory with files first and something else later",
                 Shown(path)
             )),
-            other => other.map(|()| false).map_err(failed),
+            Err(error) if self.merge.is_some() && merge::is_in_use(entry, &status, &error) => {
+                Ok(Former::InUse)
+            }
+            other => {
+                other.map_err(failed)?;
+                if was_directory {
+                    // What was to be done for it would be done to something else: to what a link there leads to.
+                    self.done.opaque.remove(path);
+                    self.done.implied.remove(path);
+                    self.directories.remove(path);
+                }
+                Ok(Former::Removed)
+            }
         }
     }
 
@@ -267,7 +281,7 @@ impl Target<'_> {
                 Shown(&entry.target)
             ))
         };
-        let from = match sys::open_directory_in(&self.root, directory, libc::O_PATH) {
+        let from = match self.open_in(directory, libc::O_PATH) {
             Err(_) => return missing(),
             Ok(from) => from,
         };
@@ -324,8 +338,18 @@ impl Target<'_> {
             .map_err(|error| system("open", path, &error))?;
         attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
         self.done.implied.remove(path);
-        self.directories
-            .push((path.to_vec(), attributes::times(entry)));
+        self.remember(path, entry)
+    }
+
+    /// Keeps the times of a directory for the end.
+    fn remember(&mut self, path: &[u8], entry: &Entry) -> Result<()> {
+        let times = attributes::times(entry);
+        if self.directories.insert(path.to_vec(), times).is_none() {
+            self.directory_bytes += path.len();
+        }
+        if self.directory_bytes > DIRECTORIES_LIMIT_BYTES {
+            return too_large("the paths of the archive's directories are too long");
+        }
         Ok(())
     }
 
@@ -343,9 +367,7 @@ impl Target<'_> {
                 let directory = sys::open_at(parent, name, libc::O_DIRECTORY, 0)
                     .map_err(|error| system("open", path, &error))?;
                 attributes::of_file(entry, &directory, &mut self.done.dropped_xattrs)?;
-                self.directories
-                    .push((path.to_vec(), attributes::times(entry)));
-                Ok(())
+                self.remember(path, entry)
             }
             _ => attributes::of_name(entry, parent, name, &mut self.done.dropped_xattrs),
         }
@@ -355,15 +377,14 @@ impl Target<'_> {
     fn open_made(&self, path: &[u8]) -> io::Result<OwnedFd> {
         let (directory, name) = path::split(path);
         if name.is_empty() {
-            return sys::open_directory_in(&self.root, b"", libc::O_RDONLY);
+            return self.open_in(b"", libc::O_RDONLY);
         }
-        let parent = sys::open_directory_in(&self.root, directory, libc::O_PATH)?;
+        let parent = self.open_in(directory, libc::O_PATH)?;
         sys::open_at(&parent, name, libc::O_DIRECTORY, 0)
     }
 
     fn finish(self) -> Result<Unpacked> {
         for (path, times) in &self.directories {
-            // It may have been replaced by a later entry.
             if let Ok(directory) = self.open_made(path) {
                 sys::set_times(&directory, times)
                     .map_err(|error| system("set the time of", path, &error))?;

@@ -1,24 +1,19 @@
 //! Agents: how hosts are reached and whom to trust. Each has a pool of connections that are kept alive.
 
-use crate::message;
-use crate::trouble::{Kind, Trouble, plain, tls_trouble, trouble_of};
+use crate::secure::Secure;
+use crate::trouble::{Kind, Trouble, plain, trouble_of};
+use crate::{message, trust};
 use std::fs::File;
-use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector,
-    TcpConnector, Transport,
+    ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport,
 };
 use ureq::{Error, Proxy, Timeout};
 
-/// A list of authorities is some 250 KiB long.
-const PEM_LIMIT_BYTES: u64 = 4 << 20;
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// An agent with what of its limits is ours to watch.
@@ -44,7 +39,6 @@ pub fn open(wanted: &message::Agent, files: Vec<File>) -> Result<Agent, Trouble>
         .accept("")
         .accept_encoding("")
         .proxy(proxy)
-        .tls_config(trust(wanted, files)?)
         .timeout_resolve(time(limits.resolve_ms))
         .timeout_connect(time(limits.connect_ms))
         .timeout_recv_response(time(limits.first_byte_ms))
@@ -59,64 +53,9 @@ pub fn open(wanted: &message::Agent, files: Vec<File>) -> Result<Agent, Trouble>
     let connector =
         ().chain(ConnectProxyConnector::default())
             .chain(Dial::default())
-            .chain(Secure::default());
+            .chain(Secure(trust::config(wanted, files)?));
     let http = ureq::Agent::with_parts(config, connector, Names::default());
     Ok(Agent { http, limits })
-}
-
-fn unusable(what: &str, reason: impl std::fmt::Display) -> Trouble {
-    Trouble::new(Kind::Tls, format!("{what}: {reason}"))
-}
-
-fn read(file: Option<File>, what: &str) -> Result<Vec<u8>, Trouble> {
-    let mut bytes = Vec::new();
-    let file = file.ok_or_else(|| unusable(what, "is missing"))?;
-    file.take(PEM_LIMIT_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unusable(what, plain(&error)))?;
-    Ok(bytes)
-}
-
-fn certificates(pem: &[u8], what: &str) -> Result<Vec<Certificate<'static>>, Trouble> {
-    let mut found = Vec::new();
-    for item in ureq::tls::parse_pem(pem) {
-        if let PemItem::Certificate(one) = item.map_err(|error| unusable(what, error))? {
-            found.push(one);
-        }
-    }
-    if found.is_empty() {
-        return Err(unusable(what, "it has no certificate"));
-    }
-    Ok(found)
-}
-
-fn trust(wanted: &message::Agent, files: Vec<File>) -> Result<TlsConfig, Trouble> {
-    let mut files = files.into_iter();
-    let mut roots = Vec::new();
-    if wanted.built_in {
-        let known = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
-        roots.extend(known.iter().map(|one| Certificate::from_der(one)));
-    }
-    for _ in 0..wanted.authorities {
-        let what = "a file of authorities";
-        roots.extend(certificates(&read(files.next(), what)?, what)?);
-    }
-    let client = if wanted.client {
-        let what = "the client's certificate";
-        let chain = certificates(&read(files.next(), what)?, what)?;
-        let what = "the client's key";
-        let key = ureq::tls::PrivateKey::from_pem(&read(files.next(), what)?)
-            .map_err(|error| unusable(what, error))?;
-        Some(ClientCert::new_with_certs(&chain, key))
-    } else {
-        None
-    };
-    Ok(TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .client_cert(client)
-        .disable_verification(!wanted.verify)
-        .build())
 }
 
 /// Whom a connection is to, for messages.
@@ -196,39 +135,5 @@ impl<In: Transport> Connector<In> for Dial {
                 .into_error(),
                 other => other,
             })
-    }
-}
-
-/// TLS, with errors that say what is wrong with the certificate.
-#[derive(Debug, Default)]
-struct Secure(RustlsConnector);
-
-impl<In: Transport> Connector<In> for Secure {
-    type Out = <RustlsConnector as Connector<In>>::Out;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        let host = host_of(details.uri);
-        self.0
-            .connect(details, chained)
-            .map_err(|error| match error {
-                Error::Rustls(error) => tls_trouble(&error, &host).into_error(),
-                Error::Io(error) => secured(&error, &host).into_error(),
-                other => other,
-            })
-    }
-}
-
-/// An error of the handshake.
-fn secured(error: &io::Error, host: &str) -> Trouble {
-    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(error) => tls_trouble(error, host),
-        None => Trouble::new(
-            Kind::Cut,
-            format!("the connection to {host} ended before TLS was agreed on"),
-        ),
     }
 }

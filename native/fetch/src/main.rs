@@ -7,8 +7,10 @@
 mod agent;
 mod exchange;
 mod message;
+mod secure;
 mod sink;
 mod trouble;
+mod trust;
 
 use agent::Agent;
 use message::{Channel, Message};

@@ -25,6 +25,8 @@ pub struct Agent {
     pub built_in: bool,
     /// Descriptors of files in PEM: this many of authorities,
     pub authorities: u64,
+    /// of which the last ones are this host's own,
+    pub pinned: u64,
     /// and then a client's certificate and its key.
     pub client: bool,
     pub proxy: Option<String>,
@@ -121,6 +123,7 @@ impl Agent {
             verify: flag(value, "verify")?,
             built_in: flag(value, "builtIn")?,
             authorities: number(value, "authorities")?,
+            pinned: number(value, "pinned")?,
             client: flag(value, "client")?,
             proxy: optional(value, "proxy", |_| text(value, "proxy"))?,
             limits: Limits {

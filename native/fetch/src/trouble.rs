@@ -219,6 +219,14 @@ fn certificate_fault(error: &CertificateError) -> String {
         }
         CertificateError::Revoked => "is revoked".into(),
         CertificateError::BadSignature => "has a wrong signature".into(),
+        CertificateError::Other(other)
+            if matches!(
+                other.0.downcast_ref(),
+                Some(webpki::Error::CaUsedAsEndEntity)
+            ) =>
+        {
+            "is its own authority, and not the one that certs.d has for this host".into()
+        }
         CertificateError::Other(other) => {
             let source = other.source().map(ToString::to_string);
             format!("is not valid: {}", source.unwrap_or(other.to_string()))

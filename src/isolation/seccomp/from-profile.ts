@@ -49,7 +49,7 @@ function notifies({ defaultAction, syscalls, listenerPath = "", listenerMetadata
   if (defaultAction === "SCMP_ACT_NOTIFY") throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the default action");
   const rules = (syscalls ?? []).filter(({ action }) => action === "SCMP_ACT_NOTIFY");
   if (rules.some(({ names }) => names.includes("write"))) {
-    throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be the action for write");
+    throw new Failure("seccomp: SCMP_ACT_NOTIFY cannot be used for the write syscall");
   }
   if (listenerMetadata !== "" && listenerPath === "") {
     throw new Failure("seccomp: listenerMetadata must not be set without a listenerPath");

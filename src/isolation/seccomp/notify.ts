@@ -39,12 +39,15 @@ export function forwardListener({ pidfd, fdNumber, path, processState }: Listene
     while (sent < message.length) sent += sendMessage(socket.fd, message.subarray(sent));
   } catch (error) {
     if (!isErrno(error)) throw error;
-    throw new Failure(`cannot hand the seccomp listener to the agent at '${path}': ${error.message}`, {
-      hint: isErrno(error, "ENOENT", "ECONNREFUSED", "ENOTSOCK")
-        ? "start the agent that linux.seccomp.listenerPath is about before the container"
-        : undefined,
-      cause: error,
-    });
+    throw new Failure(
+      `failed to connect with seccomp agent '${path}', which is to have the listener: ${error.message}`,
+      {
+        hint: isErrno(error, "ENOENT", "ECONNREFUSED", "ENOTSOCK")
+          ? "start the agent that linux.seccomp.listenerPath is about before the container"
+          : undefined,
+        cause: error,
+      },
+    );
   }
 }
 

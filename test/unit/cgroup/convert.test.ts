@@ -19,10 +19,19 @@ for (const [name, convert] of both) {
     const zero: Resources = {
       memory: { limit: 0, swap: 0, reservation: 0 },
       cpu: { shares: 0, quota: 0, period: 0, cpus: "", mems: "" },
-      pids: { limit: 0 },
       blockIO: { weight: 0 },
     };
     assert.deepEqual(lines(convert, zero), []);
+  });
+
+  test(`${name}: 0 processes are one, and -1 are any number`, () => {
+    for (const [limit, value] of [
+      [0, "1"],
+      [-1, "max"],
+      [7, "7"],
+    ] as const)
+      assert.deepEqual(lines(convert, { pids: { limit } }), [`pids.max ${value}`]);
+    assert.deepEqual(lines(convert, { pids: {} }), []);
   });
 
   test(`${name}: a burst of 0 is a value, which kernels without bursts have anyway`, () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Failure } from "../../../src/failure.ts";
-import { formatIdMap, parseSubordinateIds, pickIdRange } from "../../../src/isolation/idmap.ts";
+import { formatIdMap, hostIdOf, parseSubordinateIds, pickIdRange } from "../../../src/isolation/idmap.ts";
 
 const one = { containerID: 0, hostID: 100000, size: 65536 };
 const ones = (count: number) => Array.from({ length: count }, (_, i) => ({ containerID: i, hostID: i, size: 1 }));
@@ -110,5 +110,16 @@ test("chosen ids overlap nobody's", () => {
       const { hostID } = pickIdRange(taken.map(({ first, size }) => `ann:${first}:${size}`).join("\n"), "");
       for (const { first, size } of taken) assert.ok(hostID >= first + size || hostID + 65536 <= first);
     }),
+  );
+});
+
+test("an id of a container is one of the host, or none", () => {
+  const maps = [
+    { containerID: 0, hostID: 100000, size: 1000 },
+    { containerID: 5000, hostID: 7, size: 1 },
+  ];
+  assert.deepEqual(
+    [0, 999, 1000, 5000, 5001].map((id) => hostIdOf(id, maps)),
+    [100000, 100999, undefined, 7, undefined],
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Failure } from "../../../src/failure.ts";
-import { hostnameFile, hostsFile, isStubOnly, resolvConf } from "../../../src/network/files.ts";
+import { hostnameFile, hostsFile, isStubOnly, OWN_LOOPBACK, resolvConf } from "../../../src/network/files.ts";
 
 const body = (text: string) => text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
 
@@ -85,6 +85,12 @@ test("the hosts file names localhost, what was added, and the container itself",
 test("a container with a domain is found by its full and its short name", () => {
   const text = hostsFile({ base: "", own: { address: "172.16.0.2", hostname: "box", domainname: "lab.example" } });
   assert.equal(text, "172.16.0.2\tbox.lab.example box\n");
+});
+
+test("a container without an address finds itself on the loopback, apart from localhost", () => {
+  const text = hostsFile({ own: { address: OWN_LOOPBACK, hostname: "box" } });
+  assert.match(text, /^127\.0\.0\.1\tlocalhost$/m);
+  assert.match(text, /^127\.0\.1\.1\tbox$/m);
 });
 
 test("an added host without name or address is refused", () => {

@@ -7,7 +7,8 @@ const memoryOf = (memory: string) => resources({ memory }).memory?.limit;
 
 test("only what is named becomes a limit", () => {
   assert.deepEqual(resources({}), {});
-  assert.deepEqual(resources({ memory: "", "pids-limit": "0", "blkio-weight": "0" }), {});
+  assert.deepEqual(resources({ memory: "", "blkio-weight": "0" }), {});
+  assert.deepEqual(resources({ "pids-limit": "0" }), { pids: { limit: 0 } });
   assert.deepEqual(resources({ "cpu-quota": "-1" }), { cpu: { quota: -1 } });
 });
 

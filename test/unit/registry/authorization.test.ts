@@ -6,17 +6,19 @@ const challenge = (parameters: Record<string, string>) => ({
   scheme: "bearer",
   parameters: new Map(Object.entries(parameters)),
 });
+const NOWHERE = () => false;
+const isLoopback = (host: string) => host.startsWith("127.");
 const BASIC = { basic: "dTpw", refreshToken: undefined };
 
 test("a token is asked for with service, scope and, where there are any, user and password", () => {
   const asked = challenge({ realm: "https://auth.example/token", service: "a b" });
-  assert.deepEqual(tokenRequest(asked, "repository:x/y:pull", BASIC, false), {
+  assert.deepEqual(tokenRequest(asked, "repository:x/y:pull", BASIC, NOWHERE), {
     method: "GET",
     url: "https://auth.example/token?service=a%20b&scope=repository%3Ax%2Fy%3Apull",
     headers: [["authorization", "Basic dTpw"]],
   });
   const own = challenge({ realm: "https://auth.example/token?a=1", scope: "own" });
-  assert.deepEqual(tokenRequest(own, "other", undefined, false), {
+  assert.deepEqual(tokenRequest(own, "other", undefined, NOWHERE), {
     method: "GET",
     url: "https://auth.example/token?a=1&scope=own",
     headers: [],
@@ -25,7 +27,7 @@ test("a token is asked for with service, scope and, where there are any, user an
 
 test("a refresh token is sent in a form", () => {
   const asked = challenge({ realm: "https://auth.example/t", service: "s" });
-  const request = tokenRequest(asked, "x", { basic: undefined, refreshToken: "r&r" }, false);
+  const request = tokenRequest(asked, "x", { basic: undefined, refreshToken: "r&r" }, NOWHERE);
   assert.equal(request.method, "POST");
   assert.deepEqual(request.body, {
     kind: "text",
@@ -35,10 +37,19 @@ test("a refresh token is sent in a form", () => {
 
 test("nobody is told a password without TLS, but by a registry that has none itself", () => {
   for (const realm of ["http://auth.example/", "ftp://a", "/token", ""]) {
-    assert.throws(() => tokenRequest(challenge({ realm }), "x", BASIC, false), /sends for a token to/);
+    assert.throws(() => tokenRequest(challenge({ realm }), "x", BASIC, NOWHERE), /sends for a token to/);
   }
-  assert.throws(() => tokenRequest(challenge({ realm: "file:///etc" }), "x", BASIC, true), /sends for a token to/);
-  assert.equal(tokenRequest(challenge({ realm: "http://127.0.0.1:1/t" }), "x", BASIC, true).method, "GET");
+  assert.throws(
+    () => tokenRequest(challenge({ realm: "file:///etc" }), "x", BASIC, () => true),
+    /sends for a token to/,
+  );
+  assert.equal(tokenRequest(challenge({ realm: "http://127.0.0.1:1/t" }), "x", BASIC, isLoopback).method, "GET");
+});
+
+test("a registry without TLS does not have a password sent elsewhere without TLS", () => {
+  for (const realm of ["http://else.example/", "http://127.0.0.1@else.example/", "http://else.example#127.0.0.1/"]) {
+    assert.throws(() => tokenRequest(challenge({ realm }), "x", BASIC, isLoopback), /sends for a token to/);
+  }
 });
 
 test("a token is one under either name, and nothing that could end a header", () => {

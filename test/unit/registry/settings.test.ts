@@ -26,7 +26,7 @@ test("the user's certificates come before the system's", () => {
 
 test("files of settings add to each other", () => {
   const first = registrySettingsOf(
-    { path: "a", data: { registries: { insecure: ["one:1"], mirrors: { "docker.io": ["m"], x: ["y"] } } } },
+    { path: "a", data: { registries: { timeout: 5, insecure: ["one:1"], mirrors: { "docker.io": ["m"], x: ["y"] } } } },
     NO_SETTINGS,
   );
   const both = registrySettingsOf(
@@ -34,6 +34,7 @@ test("files of settings add to each other", () => {
     first,
   );
   assert.deepEqual(both.insecure, ["one:1", "two"]);
+  assert.equal(both.timeoutMs, 5000);
   assert.deepEqual(
     [...both.mirrors],
     [
@@ -49,6 +50,7 @@ test("what is no setting is refused, with the name of the file", () => {
   assert.throws(read({ insecure: ["http://one"] }), /'http:\/\/one' is no host/);
   assert.throws(read({ insecure: [1] }), /is no host/);
   assert.throws(read({ mirrors: { a: ["b/c"] } }), /registries\.mirrors\."a": 'b\/c' is no host/);
+  assert.throws(read({ timeout: 0 }), /registries\.timeout is no number of seconds from 1 to 3600/);
   assert.throws(read({ mirror: [] }), /unknown name 'mirror' in \[registries\]/);
 });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Failure } from "../../../src/failure.ts";
-import { describeFlags, list, nearestOf, parseFlags, text, toggle } from "../../../src/term/flags.ts";
+import { Failure, nearestOf } from "../../../src/failure.ts";
+import { describeFlags, list, parseFlags, text, toggle } from "../../../src/term/flags.ts";
 import { isHelp } from "../../../src/term/help.ts";
 
 const FLAGS = {

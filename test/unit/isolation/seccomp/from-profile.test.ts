@@ -47,7 +47,7 @@ test("how to wait for an agent is said only where there is one", () => {
 test("notifying is no default action, and not for write", () => {
   assert.throws(() => flagsOf({ defaultAction: "SCMP_ACT_NOTIFY", listenerPath: "/run/agent" }), /default action/);
   const syscalls: Seccomp["syscalls"] = [{ names: ["read", "write"], action: "SCMP_ACT_NOTIFY" }];
-  assert.throws(() => flagsOf({ ...notify, syscalls }), /for write/);
+  assert.throws(() => flagsOf({ ...notify, syscalls }), /for the write syscall/);
 });
 
 test("notifying needs the path of an agent; a path that nothing is sent to does no harm", () => {
