@@ -19,6 +19,14 @@ const SEALED_COMMANDS = {
   oci: ["run", "create", "exec", "restore"],
 };
 
+/** What git calls the sources; empty where they come without it. */
+function commitHere() {
+  const { status, stdout } = spawnSync("git", ["-C", root, "describe", "--always", "--dirty", "--abbrev=12"], {
+    encoding: "utf8",
+  });
+  return status === 0 ? stdout.trim() : "";
+}
+
 function cargo(args, env = {}) {
   execFileSync("cargo", ["build", "--release", "--locked", "--quiet", ...args], {
     cwd: join(root, "native"),
@@ -61,6 +69,7 @@ await build({
   keepNames: false,
   chunkNames: "[name]-[hash]",
   plugins: [prebuiltFilters],
+  define: { BUILD_COMMIT: JSON.stringify(commitHere()) },
   logLevel: "warning",
 });
 for (const [face, commands] of Object.entries(SEALED_COMMANDS)) {

@@ -9,6 +9,7 @@ import { makeDirectory, O_RDONLY, O_WRONLY, openHost } from "../linux/hostpath.t
 import { read } from "../linux/io.ts";
 import { openInRoot } from "../linux/rootpath.ts";
 import type { FilesSource, Source } from "./copy.ts";
+import { isRepository } from "./git.ts";
 import type { Site } from "./site.ts";
 import { findSources, openTree } from "./tree.ts";
 
@@ -23,8 +24,7 @@ const MAGICS: readonly (readonly [at: number, bytes: readonly number[]])[] = [
   [257, [0x75, 0x73, 0x74, 0x61, 0x72]],
 ];
 
-export const isRemote = (source: string): boolean => /^(?:https?|git|ssh):\/\/|^git@/.test(source);
-const isGit = (source: string): boolean => !/^https?:/.test(source) || /\.git(?:[#?].*)?$/.test(source);
+export const isDownload = (source: string): boolean => /^https?:\/\//.test(source) && !isRepository(source);
 
 /** The name of a file that is downloaded: the last part of its address. Pure. */
 export function nameOfAddress(url: string): string {
@@ -34,11 +34,6 @@ export function nameOfAddress(url: string): string {
 
 /** Downloads a file for ADD: its mode is 600, as with docker. */
 export async function downloadSource(site: Site, url: string, checksum: string | undefined): Promise<FilesSource> {
-  if (isGit(url)) {
-    throw new Failure(`'${url}' is a repository of git, which cannot be added`, {
-      hint: "clone it in a stage of its own: RUN git clone ..., and COPY --from=...",
-    });
-  }
   const name = nameOfAddress(url);
   if (name === "") throw new Failure(`'${url}' names no file`, { hint: "its path must not end with '/'" });
   const directory = site.staging.newPath();

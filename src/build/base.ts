@@ -76,7 +76,8 @@ function isFor(images: string, record: ImageRecord, platform: Platform): boolean
 }
 
 /** An image's record; it is pulled where it is not here, or is to be asked for anew. */
-export async function imageRecord(site: Site, name: string, platform: Platform | undefined): Promise<ImageRecord> {
+export async function imageRecord(site: Site, given: string, platform: Platform | undefined): Promise<ImageRecord> {
+  const name = site.expand(given);
   const { images } = site.root;
   const isHere = await prepareStore(images, name);
   const here = isHere ? findRecord(images, name) : undefined;

@@ -117,7 +117,7 @@ function transfer(transfer: Transfer, options: LexOptions): Transfer {
     chown: optional(transfer.chown, options),
     chmod: optional(transfer.chmod, options),
     link: transfer.link,
-    exclude: transfer.exclude.map((pattern) => expandWord(pattern, options)),
+    exclude: transfer.exclude,
   };
 }
 

@@ -7,10 +7,11 @@ import { call } from "../linux/error.ts";
 import { O_CREAT, O_EXCL, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { makeDirectoriesInRoot, O_DIRECTORY, O_PATH, openInRootIfThere } from "../linux/rootpath.ts";
-import { downloadSource, isRemote, unpackedSource } from "./add.ts";
+import { downloadSource, isDownload, unpackedSource } from "./add.ts";
 import { wordsOf } from "./config-step.ts";
 import { copyLayer, type FilesSource, type Source, sourcesDigest } from "./copy.ts";
 import type { StepName } from "./events.ts";
+import { isRepository, repositorySource } from "./git.ts";
 import type { Act } from "./instruction.ts";
 import { stepKey } from "./key.ts";
 import type { Layer } from "./layer.ts";
@@ -32,6 +33,7 @@ export interface FileStep {
 type Of<K extends Act["kind"]> = Extract<Act, { kind: K }>;
 
 const SCRIPT_MODE = 0o755;
+const GIT_DIRECTORY = ".git";
 
 function filesOf(tree: Tree, sources: readonly string[], parents: boolean): FilesSource[] {
   return sources.flatMap((source) => {
@@ -62,14 +64,17 @@ function withoutTexts(act: Of<"copy" | "add">): string[] {
   return act.sources.filter((source) => !names.has(source));
 }
 
-/** @param final the sources as they are copied, if that is otherwise than they are known */
+/**
+ * @param final the sources as they are copied, if that is otherwise than they are known
+ * @param commits what a directory .git is known by, which is never the same twice
+ */
 function copyStep(
   site: Site,
   state: StageState,
   act: Of<"copy" | "add">,
   sources: readonly Source[],
   source: string,
-  final: () => readonly Source[] = () => sources,
+  { final = () => sources, commits = [] }: { final?: () => readonly Source[]; commits?: readonly string[] } = {},
 ): FileStep {
   const { target, chown, chmod, link, exclude } = act;
   const parents = act.kind === "copy" && act.parents;
@@ -82,8 +87,13 @@ function copyStep(
     chmod ?? null,
     parents,
     act.kind === "add" && (act.unpack ?? null),
+    commits,
   ];
-  const key = stepKey([link ? null : state.content, how, sourcesDigest(sources, exclude)]);
+  const key = stepKey([
+    link ? null : state.content,
+    how,
+    sourcesDigest(sources, commits.length > 0 ? [...exclude, GIT_DIRECTORY] : exclude),
+  ]);
   const request = { target, chown, chmod, link, exclude, parents, workdir };
   return { key, make: async () => copyLayer(site, state.layers, { ...request, sources: final() }, source) };
 }
@@ -109,8 +119,15 @@ export async function planAdd(
 ): Promise<FileStep> {
   const files: FilesSource[] = [];
   const archives = new Set<Source>();
+  const commits: string[] = [];
   for (const name of withoutTexts(act)) {
-    const isAway = isRemote(name);
+    if (isRepository(name)) {
+      const { file, commit } = await repositorySource(site, name, act.keepGitDir);
+      files.push(file);
+      commits.push(commit);
+      continue;
+    }
+    const isAway = isDownload(name);
     if (!isAway && act.checksum !== undefined) {
       throw new Failure("--checksum is for files of the web", { hint: "those of the context are what they are" });
     }
@@ -125,7 +142,7 @@ export async function planAdd(
     ...files.map((file) => (archives.has(file) ? (unpackedSource(site, file) ?? file) : file)),
     ...texts,
   ];
-  return copyStep(site, state, act, [...files, ...texts], source, final);
+  return copyStep(site, state, act, [...files, ...texts], source, { final, commits: act.keepGitDir ? commits : [] });
 }
 
 /** A working directory that is not there is made; undefined if it is. */

@@ -107,55 +107,60 @@ function bad(text: string, reason: string): Failure {
 export type Progress = readonly number[];
 const BEGUN = 0.5;
 
+function add(places: number[], place: number): void {
+  if (!places.includes(place)) places.push(place);
+}
+
 /** All places that are reached without reading anything. */
-function settle(tokens: readonly Token[], places: Set<number>): Progress {
-  // A set that grows while it is walked is walked to its end.
+function settle(tokens: readonly Token[], places: number[]): Progress {
+  // A list that grows while it is walked is walked to its end.
   for (const place of places) {
     const kind = tokens[place]?.kind;
-    if (kind === "some" || kind === "any" || kind === "directories") places.add(place + 1);
+    if (kind === "some" || kind === "any" || kind === "directories") add(places, place + 1);
   }
-  return [...places];
+  return places;
 }
 
 export function begin({ tokens }: Glob): Progress {
-  return settle(tokens, new Set([0]));
+  return settle(tokens, [0]);
 }
 
 export function advance({ tokens }: Glob, progress: Progress, text: string): Progress {
   let current = progress;
   for (const character of text) {
     if (current.length === 0) return current;
-    const next = new Set<number>();
+    const next: number[] = [];
     for (const place of current) step(tokens[Math.floor(place)], place, character, next);
     current = settle(tokens, next);
   }
   return current;
 }
 
-function step(token: Token | undefined, place: number, character: string, next: Set<number>): void {
+function step(token: Token | undefined, place: number, character: string, next: number[]): void {
   const isSlash = character === "/";
   switch (token?.kind) {
     case undefined:
       return;
     case "character":
-      if (character === token.character) next.add(place + 1);
+      if (character === token.character) add(next, place + 1);
       return;
     case "one":
-      if (!isSlash) next.add(place + 1);
+      if (!isSlash) add(next, place + 1);
       return;
     case "class":
-      if (!isSlash && isIn(token, character.codePointAt(0) ?? 0)) next.add(place + 1);
+      // Of a slash, too: `[^a]` matches it for Go.
+      if (isIn(token, character.codePointAt(0) ?? 0)) add(next, place + 1);
       return;
     case "some":
-      if (!isSlash) next.add(place);
+      if (!isSlash) add(next, place);
       return;
     case "any":
-      next.add(place);
+      add(next, place);
       return;
     case "directories": {
       const index = Math.floor(place);
-      next.add(index + BEGUN);
-      if (isSlash) next.add(index + 1);
+      add(next, index + BEGUN);
+      if (isSlash) add(next, index + 1);
       return;
     }
   }

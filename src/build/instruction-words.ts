@@ -7,6 +7,7 @@ import { parseStrict } from "../spec/strict-json.ts";
 import type { Command, Escape } from "./instruction.ts";
 
 export const WORDS_LIMIT = 4096;
+const NUL_IN_JSON = "\\u0000";
 
 /** As the reference has it: not all that Unicode calls blank. */
 const isBlank = (character: string): boolean => " \t\v\f\r\n".includes(character) && character !== "";
@@ -19,16 +20,16 @@ export interface Parts {
   readonly rest: string;
 }
 
-export function partsOf(instruction: string): Parts {
+export function partsOf(instruction: string, escapeBy: Escape): Parts {
   const text = instruction.trim();
   let end = 0;
   while (end < text.length && !isBlank(text.charAt(end))) end++;
-  const { flags, rest } = takeFlags(text.slice(end).trim());
+  const { flags, rest } = takeFlags(text.slice(end).trim(), escapeBy);
   return { keyword: text.slice(0, end).toUpperCase(), flags, rest: rest.trim() };
 }
 
-/** The words that begin with `--`, up to one that does not, or is `--` alone. Backslashes escape here, whatever `# escape=` says. */
-function takeFlags(text: string): { flags: string[]; rest: string } {
+/** The words that begin with `--`, up to one that does not, or is `--` alone. */
+function takeFlags(text: string, escapeBy: Escape): { flags: string[]; rest: string } {
   const flags: string[] = [];
   let at = 0;
   while (text.startsWith("--", at)) {
@@ -36,7 +37,7 @@ function takeFlags(text: string): { flags: string[]; rest: string } {
     let quote = "";
     for (; at < text.length; at++) {
       const character = text.charAt(at);
-      if (character === "\\") word += text.charAt(++at);
+      if (character === escapeBy) word += text.charAt(++at);
       else if (quote !== "" && character === quote) quote = "";
       else if (quote === "" && (character === '"' || character === "'")) quote = character;
       else if (quote === "" && isBlank(character)) break;
@@ -104,6 +105,10 @@ export function firstWord(text: string): [word: string, rest: string] {
 export function jsonWords(text: string): string[] | undefined {
   if (!text.startsWith("[") || !text.endsWith("]")) return undefined;
   const list = jsonOf(text);
+  // No program can be given one; without this it would be a command for the shell, brackets and all.
+  if (list === undefined && text.includes(NUL_IN_JSON) && jsonOf(text.replaceAll(NUL_IN_JSON, "")) !== undefined) {
+    throw new Failure("a word may have no NUL in it");
+  }
   if (!Array.isArray(list)) return undefined;
   if (!list.every((item): item is string => typeof item === "string")) {
     throw new Failure("an array may have nothing but texts in it", { hint: 'as in ["/bin/app", "--port", "80"]' });

@@ -88,6 +88,8 @@ class Lexer {
   #depth = 0;
   /** Whether escape characters stay: patterns read them themselves. */
   #rawEscapes = false;
+  /** Whether what is read is a pattern, where an escape character in quotes must be escaped to stay one. */
+  #inPattern = false;
 
   constructor(text: string, options: LexOptions) {
     this.#characters = [...text];
@@ -104,10 +106,10 @@ class Lexer {
   }
 
   /** Reads up to a character that ends it, or the end of the text. */
-  until(stop: string | undefined, rawEscapes: boolean): Collector {
+  until(stop: string | undefined, rawEscapes: boolean, inPattern = false): Collector {
     if (++this.#depth > DEPTH_LIMIT) throw new Failure(`variables within variables are more than ${DEPTH_LIMIT} deep`);
-    const before = this.#rawEscapes;
-    this.#rawEscapes = rawEscapes;
+    const before = [this.#rawEscapes, this.#inPattern] as const;
+    [this.#rawEscapes, this.#inPattern] = [rawEscapes, inPattern];
     const found = new Collector();
     const { rawQuotes = false, escape: token } = this.#options;
     for (;;) {
@@ -122,7 +124,7 @@ class Lexer {
       if (found.text.length > this.#limit) throw new Failure(`the text is longer than ${this.#limit} characters`);
     }
     this.#at++;
-    this.#rawEscapes = before;
+    [this.#rawEscapes, this.#inPattern] = before;
     this.#depth--;
     return found;
   }
@@ -138,7 +140,9 @@ class Lexer {
     const end = this.#characters.indexOf("'", begin);
     if (end < 0) throw new Failure("a single quote is not closed");
     this.#at = end + 1;
-    return this.#characters.slice(begin, end).join("");
+    const text = this.#characters.slice(begin, end).join("");
+    const token = this.#options.escape;
+    return this.#inPattern ? text.replaceAll(token, token + token) : text;
   }
 
   /** In double quotes an escape character means something only before quotes, `$` and itself. */
@@ -158,7 +162,7 @@ class Lexer {
         const isEscape = next === '"' || next === "$" || next === token;
         if (this.#rawEscapes) text += character;
         if (isEscape) text += this.#next();
-        else if (next !== undefined && !this.#rawEscapes) text += character;
+        else if (next !== undefined) text += character;
       } else text += character;
       if (text.length > this.#limit) throw new Failure(`the text is longer than ${this.#limit} characters`);
     }
@@ -212,7 +216,7 @@ class Lexer {
   }
 
   #trimmed(operator: "#" | "%", value: string): string {
-    const word = this.until("}", true).text;
+    const word = this.until("}", true, true).text;
     const longest = word.startsWith(operator);
     const pattern = parseShellPattern(longest ? word.slice(1) : word);
     return operator === "#" ? withoutPrefix(pattern, value, longest) : withoutSuffix(pattern, value, longest);
@@ -221,7 +225,7 @@ class Lexer {
   #replaced(value: string): string {
     const all = this.#peek() === "/";
     if (all) this.#at++;
-    const pattern = parseShellPattern(this.until("/", true).text);
+    const pattern = parseShellPattern(this.until("/", true, true).text);
     const replacement = this.until("}", true).text;
     return replaced(pattern, value, replacement, all);
   }

@@ -37,7 +37,7 @@ export function parseDockerfile(text: string, name: string): Dockerfile {
     const { line: number, text: source } = line;
     locate(name, number, () => {
       if (++count > INSTRUCTIONS_LIMIT) throw new Failure(`there are more than ${INSTRUCTIONS_LIMIT} instructions`);
-      const parts = partsOf(source);
+      const parts = partsOf(source, escapeBy);
       if (parts.keyword === "FROM") {
         if (stages.length >= STAGES_LIMIT) throw new Failure(`there are more than ${STAGES_LIMIT} stages`);
         stages.push({ head: parseFrom(parts, { line: number, text: source }), instructions: [] });
@@ -66,7 +66,7 @@ export function parseTrigger(text: string, name: string): Instruction {
   const first = reader.next();
   if (first === undefined) throw new Failure(`${name}: there is no instruction in it`);
   const act = locate(name, first.line, () => {
-    const parts = partsOf(first.text);
+    const parts = partsOf(first.text, escapeBy);
     if (["FROM", "MAINTAINER", "ONBUILD"].includes(parts.keyword)) {
       throw new Failure(`ONBUILD cannot be followed by ${parts.keyword}`);
     }

@@ -23,9 +23,9 @@ import { parseAdd, parseCopy } from "./parse-transfer.ts";
 const PARSERS: Readonly<Record<string, (parts: Parts, escapeBy: Escape, lines: LineReader) => Act>> = {
   ADD: (parts, _, lines) => parseAdd(parts, lines),
   ARG: (parts, escapeBy) => ({ kind: "arg", args: argsOf(parts, escapeBy) }),
-  CMD: (parts) => ({ kind: "cmd", command: clearingCommand(parts) }),
+  CMD: (parts) => ({ kind: "cmd", command: commandOf(textOf(parts)) }),
   COPY: (parts, _, lines) => parseCopy(parts, lines),
-  ENTRYPOINT: (parts) => ({ kind: "entrypoint", command: clearingCommand(parts) }),
+  ENTRYPOINT: (parts) => ({ kind: "entrypoint", command: commandOf(textOf(parts)) }),
   ENV: (parts, escapeBy) => ({ kind: "env", pairs: pairsOf(parts, escapeBy) }),
   EXPOSE: (parts) => ({ kind: "expose", ports: some(parts, blankWords(textOf(parts))) }),
   HEALTHCHECK: (parts) => parseHealthcheck(parts),
@@ -104,12 +104,6 @@ function pairsOf(parts: Parts, escapeBy: Escape): [name: string, value: string][
   });
 }
 
-/** CMD and ENTRYPOINT with nothing take away what the base image has. */
-function clearingCommand(parts: Parts) {
-  const text = textOf(parts);
-  return text === "" ? ({ form: "exec", words: [] } as const) : commandOf(text);
-}
-
 function shellOf(parts: Parts): readonly string[] {
   const text = textOf(parts);
   const words = jsonWords(text);
@@ -129,7 +123,7 @@ function volumesOf(parts: Parts): readonly string[] {
 /** The instruction after ONBUILD, checked now, kept as text: heredocs follow it as they would in a file. */
 function triggerOf(parts: Parts, escapeBy: Escape, lines: LineReader): string {
   const text = textOf(parts);
-  const inner = partsOf(text);
+  const inner = partsOf(text, escapeBy);
   if (text === "") throw new Failure("ONBUILD needs an instruction", { hint: "as in ONBUILD COPY . /srv" });
   if (NOT_ON_BUILD.includes(inner.keyword)) throw new Failure(`ONBUILD cannot be followed by ${inner.keyword}`);
   const act = parseAct(inner, escapeBy, lines);

@@ -91,7 +91,7 @@ export function parseHealthcheck(parts: Parts): Act {
 }
 
 function parseRetries(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined || text === "") return undefined;
   const retries = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (!(retries <= MOST_RETRIES)) throw new Failure(`--retries is a whole number, not '${text}'`);
   return retries === 0 ? undefined : retries;
@@ -112,7 +112,7 @@ const LONGEST_DURATION = 64;
 
 /** A duration as Go writes it: `1m30s`, `500ms`. Undefined for 0, which is "as if not given". */
 function durationMs(text: string | undefined, flag: string): number | undefined {
-  if (text === undefined || text === "0") return undefined;
+  if (text === undefined || text === "" || text === "0") return undefined;
   const bad = (): Failure => new Failure(`${flag} is a duration, not '${text}'`, { hint: "as in 30s, 1m30s or 500ms" });
   let rest = text.startsWith("+") ? text.slice(1) : text;
   if (rest === "" || rest.length > LONGEST_DURATION) throw bad();

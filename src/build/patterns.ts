@@ -5,13 +5,13 @@
  * Source: "Build context", .dockerignore files; moby/patternmatcher.
  */
 import { Failure } from "../failure.ts";
-import { advance, begin, type Glob, isMatch, type Progress, parseGlob } from "./glob.ts";
+import { go, mayGoOn, type PathPattern, parsePathPattern, type Reached, start } from "./path-pattern.ts";
 
 const PATTERNS_LIMIT = 10_000;
 const BYTE_ORDER_MARK = "\uFEFF";
 
 interface Rule {
-  readonly glob: Glob;
+  readonly pattern: PathPattern;
   /** `!`: what it matches is kept. */
   readonly keeps: boolean;
 }
@@ -69,47 +69,56 @@ function ruleOf(line: string): Rule[] {
     if (keeps) throw new Failure("'!' stands alone", { hint: "after it comes the pattern of what is not ignored" });
     return [];
   }
-  // A slash at the beginning means nothing: all patterns begin at the root of the context.
   const clean = cleanPath(pattern);
-  return [{ glob: parseGlob(clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean, true), keeps }];
+  // A slash at the beginning means nothing: all patterns begin at the root of the context.
+  const path = clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean;
+  return [{ pattern: parsePathPattern(cleanPath(path.trim())), keeps }];
 }
 
-/** How far each pattern has come with a path; undefined: it has matched, and so matches all below. */
-type Standing = readonly (Progress | undefined)[];
+/** A pattern that has not matched yet, and may. */
+interface Open {
+  readonly index: number;
+  readonly reached: Reached;
+}
 
 /** A path, as the patterns see it: made from the place of its directory, so that a walk costs each name once. */
 export interface Place {
   readonly ignore: Ignore;
-  readonly standing: Standing;
+  /** Only those after the last that matched: others make no difference below either. */
+  readonly open: readonly Open[];
+  /** The last pattern that has matched it, or a directory that it is in; -1: none has. */
+  readonly last: number;
   readonly isRoot: boolean;
   readonly ignored: boolean;
 }
 
 export function rootPlace(ignore: Ignore): Place {
-  return { ignore, standing: ignore.rules.map(({ glob }) => begin(glob)), isRoot: true, ignored: false };
+  const open = ignore.rules.map(({ pattern }, index) => ({ index, reached: start(pattern) }));
+  return { ignore, open, last: -1, isRoot: true, ignored: false };
 }
 
 /** The place of a name in a directory. */
 export function enter(place: Place, name: string): Place {
-  const { rules } = place.ignore;
-  const text = place.isRoot ? name : `/${name}`;
-  const standing = rules.map(({ glob }, index) => {
-    const before = place.standing[index];
-    if (before === undefined || before.length === 0) return before;
-    const after = advance(glob, before, text);
-    return isMatch(glob, after) ? undefined : after;
-  });
-  const last = standing.lastIndexOf(undefined);
-  return { ignore: place.ignore, standing, isRoot: false, ignored: last >= 0 && rules[last]?.keeps === false };
+  const { ignore, isRoot } = place;
+  let { last } = place;
+  let open: Open[] = [];
+  for (const before of place.open) {
+    const { index, reached } = before;
+    const rule = ignore.rules[index];
+    if (rule === undefined) continue;
+    const after = go(rule.pattern, reached, name, isRoot);
+    if (after === "match") [last, open] = [index, []];
+    else if (after.length > 0) open.push(after === reached ? before : { index, reached: after });
+  }
+  return { ignore, open, last, isRoot: false, ignored: ignore.rules[last]?.keeps === false };
 }
 
 /** Whether nothing below a directory is kept either: then there is no need to look. */
-export function canSkip({ ignore, standing, ignored }: Place): boolean {
+export function canSkip({ ignore, open, ignored }: Place): boolean {
   if (!ignored) return false;
-  const last = standing.lastIndexOf(undefined);
-  return !ignore.rules.some(({ glob, keeps }, index) => {
-    const progress = standing[index];
-    return keeps && index > last && progress !== undefined && advance(glob, progress, "/").length > 0;
+  return !open.some(({ index, reached }) => {
+    const rule = ignore.rules[index];
+    return rule?.keeps === true && mayGoOn(rule.pattern, reached);
   });
 }
 

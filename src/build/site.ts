@@ -16,6 +16,8 @@ import type { BuildRequest } from "./request.ts";
 
 /** What a build cannot do itself: faces know registries, and how progress is told. */
 export interface Outside {
+  /** The name that a short name stands for. */
+  readonly expand: (name: string) => string;
   /** Has an image in the store, if need be from its registry. */
   readonly provideImage: (reference: Reference, platform: Platform | undefined) => Promise<void>;
   /** Downloads a file to a path. */

@@ -23,6 +23,7 @@ import { Turns } from "../linux/turns.ts";
 import { parseFlags } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
+import { type Expand, readAliases } from "./aliases.ts";
 import { BUILD_ABOUT, BUILD_FLAGS, BUILD_USAGE, buildOptionsOf, type Progress } from "./build-flags.ts";
 import { buildTeller, formatTook } from "./build-progress.ts";
 import { readDefaults } from "./defaults.ts";
@@ -36,8 +37,9 @@ const SHORT_DIGITS = 12;
 const ENDING = [SIG.INT, SIG.TERM, SIG.HUP] as const;
 
 /** What a build needs of registries, and how it is told of. */
-function outsideOf(images: string, isQuiet: boolean, isColoured: boolean): Outside {
+function outsideOf(images: string, expand: Expand, isQuiet: boolean, isColoured: boolean): Outside {
   return {
+    expand,
     provideImage: async (reference, platform) => {
       await pullReference(images, reference, { platform, progressFd: isQuiet ? undefined : STDERR });
     },
@@ -47,7 +49,12 @@ function outsideOf(images: string, isQuiet: boolean, isColoured: boolean): Outsi
 }
 
 /** Builds an image. A signal ends it, with all that runs for it. */
-async function build(request: BuildRequest, isQuiet: boolean, isColoured: boolean): Promise<ImageRecord> {
+async function build(
+  request: BuildRequest,
+  expand: Expand,
+  isQuiet: boolean,
+  isColoured: boolean,
+): Promise<ImageRecord> {
   const root = stateRoot();
   reconcileStore(root.images);
   const seccomp = { kind: "default" } as const;
@@ -63,7 +70,7 @@ async function build(request: BuildRequest, isQuiet: boolean, isColoured: boolea
     using hold = holdStore(root.images);
     using stack = new DisposableStack();
     const site = {
-      ...outsideOf(root.images, isQuiet, isColoured),
+      ...outsideOf(root.images, expand, isQuiet, isColoured),
       root,
       request,
       staging,
@@ -100,9 +107,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const startMs = monotonicMs();
   if (isHelp(argv, BUILD_FLAGS)) return printHelp("build", BUILD_USAGE, BUILD_ABOUT, BUILD_FLAGS);
   const { flags, rest } = parseFlags("build", BUILD_FLAGS, argv);
-  const { request, quiet, progress, iidFile } = buildOptionsOf(flags, rest, { cwd: workingDirectory(), environ });
+  const expand = await readAliases();
+  const named = { ...flags, tag: flags.tag.map(expand) };
+  const { request, quiet, progress, iidFile } = buildOptionsOf(named, rest, { cwd: workingDirectory(), environ });
   requireRoot();
-  const { id } = await build(request, quiet, isColoured(progress));
+  const { id } = await build(request, expand, quiet, isColoured(progress));
   if (iidFile !== undefined) replaceFile(iidFile, id, { durable: false });
   if (quiet) {
     line(id);

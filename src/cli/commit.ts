@@ -11,6 +11,7 @@ import { reconcileStore } from "../image/staging.ts";
 import { list, parseBoolean, parseFlags, text, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {
@@ -21,7 +22,7 @@ const FLAGS = {
   quiet: toggle("q", "Taken for the sake of scripts; only the id is printed anyway"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) {
     const about = "Makes an image of what a container has changed, on top of the image that it was made from.";
     return printHelp("commit", "[FLAGS] CONTAINER [NAME[:TAG]]", about, FLAGS);
@@ -31,7 +32,8 @@ export function run(argv: readonly string[]): number {
   if (container === undefined)
     throw new Failure("'commit' needs a container", { hint: "as in: mycontainer commit web mine" });
   if (another !== undefined) throw new Failure(`'commit' takes a container and a name, and got '${another}' as well`);
-  const names = name === undefined ? [] : [nameOf(name)];
+  const expand = await readAliases();
+  const names = name === undefined ? [] : [nameOf(expand(name))];
   const changes = applyChanges(flags.change);
   const pause = parseBoolean(flags.pause ?? "true", "flag --pause");
   requireRoot();

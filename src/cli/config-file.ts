@@ -72,13 +72,15 @@ export function registrySettingsOf({ path, data }: ConfigFile, before: RegistryS
   const mirrors = new Map(before.mirrors);
   for (const [name, value] of Object.entries(isObject(section) ? section : {})) {
     const about = `${path}: registries.${name}`;
+    // Those are names of images: aliases.ts.
+    if (name === "aliases") continue;
     if (name === "insecure") insecure = [...insecure, ...hostsOf(value, about)];
     else if (name === "timeout") timeoutMs = secondsOf(value, about) * 1000;
     else if (name === "mirrors" && isObject(value)) {
       for (const [domain, hosts] of Object.entries(value)) mirrors.set(domain, hostsOf(hosts, `${about}."${domain}"`));
     } else {
       throw new Failure(`${path}: unknown name '${name}' in [registries]`, {
-        hint: 'there are insecure = ["HOST"], timeout = SECONDS and the table [registries.mirrors] with "docker.io" = ["HOST"]',
+        hint: 'there are insecure = ["HOST"], timeout = SECONDS, the table [registries.mirrors] with "docker.io" = ["HOST"], and aliases',
       });
     }
   }

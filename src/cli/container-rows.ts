@@ -13,6 +13,7 @@ import { isErrno } from "../linux/error.ts";
 import { readText } from "../linux/hostpath.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 import { formatAge } from "../term/format.ts";
+import type { Expand } from "./aliases.ts";
 import { type FilterKinds, labelTest } from "./filters.ts";
 
 const COMMAND_LIMIT = 30;
@@ -116,7 +117,11 @@ function oneOf(value: string, filter: string, known: readonly string[]): string 
 }
 
 /** docker's filters. Containers that a filter names are looked up among `states`. */
-export function containerFilters(root: StateRoot, states: readonly ContainerState[]): FilterKinds<ContainerState> {
+export function containerFilters(
+  root: StateRoot,
+  states: readonly ContainerState[],
+  expand: Expand,
+): FilterKinds<ContainerState> {
   const createdOf = (name: string): number => {
     const id = findContainer(root, name);
     return states.find((state) => state.id === id)?.createdMs ?? 0;
@@ -138,7 +143,9 @@ export function containerFilters(root: StateRoot, states: readonly ContainerStat
       },
     },
     exited: { test: (value) => (state) => state.exit !== undefined && String(state.exit.code) === value },
-    ancestor: { test: (value) => (state) => state.image === value || state.imageDigest.startsWith(value) },
+    ancestor: {
+      test: (value) => (state) => state.image === expand(value) || state.imageDigest.startsWith(value),
+    },
     label: {
       all: true,
       test: (value) => {

@@ -10,6 +10,7 @@ import { workingDirectory } from "../linux/hostpath.ts";
 import { parseFlags } from "../term/flags.ts";
 import { isHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { withFullName } from "./aliases.ts";
 import { readDefaults } from "./defaults.ts";
 import { readFlagFile } from "./flag-file.ts";
 import { provideImage } from "./provide-image.ts";
@@ -35,8 +36,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (rest.length === 0) {
     throw new Failure("'create' needs an image", { hint: "as in: mycontainer create --name web busybox httpd -f" });
   }
+  const words = flags.rootfs === true ? rest : await withFullName(rest);
   const context = { cwd: workingDirectory(), environ, readFile: readFlagFile };
-  const options = { ...runOptionsOf(flags, rest, context), detach: true };
+  const options = { ...runOptionsOf(flags, words, context), detach: true };
   const defaults = await readDefaults();
   const seccomp = await chooseSeccomp(options);
   requireRoot();

@@ -3,6 +3,7 @@
  */
 import { Failure } from "../failure.ts";
 import { line } from "../term/output.ts";
+import type { Command } from "./command.ts";
 import { type PruneKind, runPrune } from "./prune.ts";
 
 export type Group = "image" | "container" | "network" | "volume" | "builder";
@@ -57,12 +58,35 @@ const ALIASES: Readonly<Record<Group, Readonly<Record<string, string>>>> = {
   builder: { build: "build" },
 };
 
+/** Commands that a group has of its own. */
+const OWN: Readonly<Record<Group, Readonly<Record<string, () => Promise<Command>>>>> = {
+  image: {},
+  container: {},
+  builder: {},
+  network: {
+    ls: async () => ({ run: (await import("./network.ts")).runList }),
+    list: async () => ({ run: (await import("./network.ts")).runList }),
+    inspect: async () => ({ run: (await import("./network.ts")).runInspect }),
+  },
+  volume: {
+    create: async () => ({ run: (await import("./volume.ts")).runCreate }),
+    ls: async () => ({ run: (await import("./volume.ts")).runList }),
+    list: async () => ({ run: (await import("./volume.ts")).runList }),
+    inspect: async () => ({ run: (await import("./volume.ts")).runInspect }),
+    rm: async () => ({ run: (await import("./volume.ts")).runRemove }),
+    remove: async () => ({ run: (await import("./volume.ts")).runRemove }),
+  },
+};
+
+const namesOf = (group: Group): string[] =>
+  [...Object.keys(ALIASES[group]), ...Object.keys(OWN[group]), "prune"].sort();
+
 /** What a command of a group stands for: another command, or `prune`. Throws a Failure. Pure. */
 export function aliasOf(group: Group, command: string | undefined): string {
   const known = ALIASES[group];
   if (command === "prune") return "prune";
   if (command !== undefined && Object.hasOwn(known, command)) return known[command] ?? "";
-  const names = [...Object.keys(known), "prune"].sort();
+  const names = namesOf(group);
   throw new Failure(command === undefined ? `'${group}' needs a command` : `unknown command '${group} ${command}'`, {
     hint: `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`,
   });
@@ -78,9 +102,11 @@ export async function runGroup(
   if (command === "--help" || command === "-h") {
     line(`Usage: mycontainer ${group} COMMAND [FLAGS] ...`);
     line("");
-    line(`Commands: ${[...Object.keys(ALIASES[group]), "prune"].sort().join(", ")}`);
+    line(`Commands: ${namesOf(group).join(", ")}`);
     return 0;
   }
+  const own = Object.hasOwn(OWN[group], command ?? "") ? await OWN[group][command ?? ""]?.() : undefined;
+  if (own !== undefined) return own.run(rest);
   const name = aliasOf(group, command);
   return name === "prune" ? runPrune(group satisfies PruneKind, rest) : runCommand(name, rest);
 }

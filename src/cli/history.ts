@@ -11,6 +11,7 @@ import { parseFlags, text, toggle } from "../term/flags.ts";
 import { formatAge, formatSize } from "../term/format.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { FORMAT_FLAG, parseFormat, printListing } from "./listing.ts";
 import { requireRoot } from "./root.ts";
 
@@ -26,7 +27,7 @@ const INSTRUCTION_WIDTH = 45;
 /** Steps but the last have no image of their own, as with docker since it keeps layers by content. */
 const MISSING = "<missing>";
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) {
     return printHelp("history", "[FLAGS] IMAGE", "Shows how an image was made, the last step first.", FLAGS);
   }
@@ -38,7 +39,7 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);
-  const { id, steps } = imageHistory(images, image);
+  const { id, steps } = imageHistory(images, (await readAliases())(image));
   const isWhole = flags["no-trunc"] === true;
   const now = wallClockMs();
   const shownId = isWhole ? id : hexOf(id).slice(0, SHORT_ID);

@@ -7,6 +7,7 @@ import { findRecord, missingImage } from "../image/resolve.ts";
 import type { ImageRecord } from "../image/store.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { formatAge, formatSize } from "../term/format.ts";
+import type { Expand } from "./aliases.ts";
 import { type FilterKinds, globTest, labelTest, parseUntil, truthOf } from "./filters.ts";
 
 const SHORT_ID = 12;
@@ -36,7 +37,7 @@ function createdOf(images: string, name: string): number {
 }
 
 /** docker's filters. Images that a filter names are looked up. */
-export function imageFilters(images: string): FilterKinds<ImageRecord> {
+export function imageFilters(images: string, expand: Expand): FilterKinds<ImageRecord> {
   return {
     dangling: {
       test: (value) => {
@@ -53,13 +54,13 @@ export function imageFilters(images: string): FilterKinds<ImageRecord> {
     },
     before: {
       test: (value) => {
-        const then = createdOf(images, value);
+        const then = createdOf(images, expand(value));
         return ({ createdMs }) => createdMs < then;
       },
     },
     since: {
       test: (value) => {
-        const then = createdOf(images, value);
+        const then = createdOf(images, expand(value));
         return ({ createdMs }) => createdMs > then;
       },
     },

@@ -10,6 +10,7 @@ import { wallClockMs } from "../linux/clock.ts";
 import { list, parseFlags, text, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { filterNames, parseFilters } from "./filters.ts";
 import { IMAGE_TITLES, imageFilters, imageRow } from "./image-rows.ts";
 import { FORMAT_FLAG, parseFormat, printListing } from "./listing.ts";
@@ -18,22 +19,24 @@ import { requireRoot } from "./root.ts";
 const FLAGS = {
   all: toggle("a", "Show all; there are no others here"),
   digests: toggle("", "Show digests"),
-  filter: list("f", "NAME=VALUE", `Only those with ${filterNames(imageFilters(""))}`),
+  filter: list("f", "NAME=VALUE", `Only those with ${filterNames(imageFilters("", (name) => name))}`),
   format: text(...FORMAT_FLAG),
   "no-trunc": toggle("", "Do not cut ids"),
   quiet: toggle("q", "Show ids only"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) return printHelp("images", "[FLAGS] [NAME[:TAG]]", "Lists images.", FLAGS);
   const { flags, rest } = parseFlags("images", FLAGS, argv);
-  const [wanted, another] = rest;
+  const [given, another] = rest;
   if (another !== undefined) throw new Failure(`'images' takes one name, and got '${another}' as well`);
   const format = parseFormat(flags.format);
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);
-  const isMeant = parseFilters(imageFilters(images), flags.filter);
+  const expand = await readAliases();
+  const wanted = given === undefined ? undefined : expand(given);
+  const isMeant = parseFilters(imageFilters(images, expand), flags.filter);
   const now = wallClockMs();
   const rows = listRecords(images)
     .filter((record) => (wanted === undefined || matches(record, wanted)) && isMeant(record))

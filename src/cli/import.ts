@@ -9,6 +9,7 @@ import { reconcileStore } from "../image/staging.ts";
 import { list, parseFlags, text } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {
@@ -16,7 +17,7 @@ const FLAGS = {
   message: text("m", "TEXT", "What is noted in its history"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) {
     const about = "Makes an image from the archive of a root file system: tar, plain or with gzip or zstd.";
     return printHelp("import", "[FLAGS] FILE|- [NAME[:TAG]]", about, FLAGS);
@@ -31,6 +32,8 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);
-  line(importArchive(images, { path, name, config, message: flags.message }).id);
+  const expand = await readAliases();
+  const full = name === undefined ? undefined : expand(name);
+  line(importArchive(images, { path, name: full, config, message: flags.message }).id);
   return 0;
 }

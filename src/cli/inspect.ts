@@ -15,6 +15,7 @@ import type { Spec } from "../spec/config.ts";
 import { parseExact } from "../spec/json.ts";
 import { parseFlags, text } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
+import { type Expand, readAliases } from "./aliases.ts";
 import { networkOf } from "./container-rows.ts";
 import { containerFields, imageFields } from "./docker-fields.ts";
 import { inspectionsIn } from "./inspections.ts";
@@ -25,7 +26,7 @@ const FLAGS = {
   type: text("", "container|image", "Only what is of this type"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS))
     return printHelp("inspect", "[FLAGS] NAME...", "Shows all about containers and images, as JSON.", FLAGS);
   const { flags, rest } = parseFlags("inspect", FLAGS, argv);
@@ -33,20 +34,21 @@ export function run(argv: readonly string[]): number {
   const show = inspectionsIn(flags.format);
   requireRoot();
   const root = stateRoot();
-  return show(rest, (name) => inspectOne(root, name, flags.type));
+  const expand = await readAliases();
+  return show(rest, (name) => inspectOne(root, name, flags.type, expand));
 }
 
-function inspectOne(root: StateRoot, name: string, type: string | undefined): unknown {
+function inspectOne(root: StateRoot, name: string, type: string | undefined, expand: Expand): unknown {
   if (type !== undefined && type !== "container" && type !== "image") {
     throw new Failure(`unknown type '${type}'`, { hint: "use container or image" });
   }
-  if (type === "image") return inspectImageOf(root, name);
+  if (type === "image") return inspectImageOf(root, expand(name));
   try {
     return inspectContainer(root, findContainer(root, name));
   } catch (error) {
     if (type === "container" || !(error instanceof Failure)) throw error;
     try {
-      return inspectImageOf(root, name);
+      return inspectImageOf(root, expand(name));
     } catch {
       throw new Failure(`no container and no image '${name}' here`, {
         hint: "'mycontainer ps -a' and 'mycontainer images' list those that there are",

@@ -14,7 +14,7 @@ import { report } from "./report.ts";
 export function inspectionsIn(
   format: string | undefined,
 ): (names: readonly string[], inspect: (name: string) => unknown) => number {
-  const show = format === undefined ? undefined : shownAs(format);
+  const show = format === undefined ? undefined : inspectionIn(format);
   return (names, inspect) => {
     const found: unknown[] = [];
     let failed = false;
@@ -33,7 +33,8 @@ export function inspectionsIn(
   };
 }
 
-function shownAs(format: string): (one: unknown) => string {
+/** How one thing is shown in a format. Throws a Failure for what is none. */
+export function inspectionIn(format: string): (one: unknown) => string {
   if (format === "json") return (one) => stringifyExact(one);
   if (!format.includes("{{")) {
     throw new Failure(`unknown format '${format}'`, { hint: "use json, or a template as in '{{.State.Status}}'" });

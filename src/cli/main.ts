@@ -6,14 +6,10 @@ import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import { line } from "../term/output.ts";
 import { VERSION } from "../term/version.ts";
+import type { Command } from "./command.ts";
 import * as exec from "./exec.ts";
 import { report } from "./report.ts";
 import * as run from "./run.ts";
-
-/** A command: takes the arguments after its name, returns the exit status. */
-export interface Command {
-  readonly run: (argv: readonly string[]) => number | Promise<number>;
-}
 
 interface Entry {
   readonly help: string;
@@ -49,6 +45,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   inspect: { help: "Show all about containers and images, as JSON", load: () => import("./inspect.ts") },
   build: { help: "Make an image by a Dockerfile", load: () => import("./build.ts") },
   pull: { help: "Download images from a registry", load: () => import("./pull.ts") },
+  search: { help: "Search a registry for images", load: () => import("./search.ts") },
   push: { help: "Upload an image to a registry", load: () => import("./push.ts") },
   login: { help: "Tell a registry who you are", load: () => import("./login.ts") },
   logout: { help: "Forget who you are for a registry", load: () => import("./logout.ts") },
@@ -59,7 +56,12 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   history: { help: "Show how an image was made", load: () => import("./history.ts") },
   tag: { help: "Give an image another name", load: () => import("./tag.ts") },
   rmi: { help: "Remove images", load: () => import("./rmi.ts") },
-  system: { help: "Show, check and clean up what is on disk: df, check, prune", load: () => import("./system.ts") },
+  system: {
+    help: "Show, check and clean up what is on disk: df, info, check, prune",
+    load: () => import("./system.ts"),
+  },
+  info: { help: "Show what this host has, and what is here", load: () => import("./info.ts") },
+  version: { help: "Show the version", load: () => import("./version.ts") },
   ...groups(),
 };
 
@@ -79,8 +81,8 @@ function groups(): Record<string, Entry> {
   return {
     image: entry("image", "Commands for images: ls, rm, prune, ..."),
     container: entry("container", "Commands for containers: ls, rm, prune, ..."),
-    network: entry("network", "Commands for networks: prune"),
-    volume: entry("volume", "Commands for volumes: prune"),
+    network: entry("network", "Commands for networks: ls, inspect, prune"),
+    volume: entry("volume", "Commands for volumes: create, ls, rm, prune, ..."),
     builder: entry("builder", "Commands for builds: build, prune"),
   };
 }
@@ -109,7 +111,6 @@ export async function main(): Promise<void> {
   switch (first) {
     case "--version":
     case "-v":
-    case "version":
       line(`mycontainer ${VERSION}`);
       return exit(0);
     case undefined:

@@ -8,7 +8,7 @@ import { parseBoolean } from "../term/flags.ts";
 import { parseSize } from "./values.ts";
 
 const PROPAGATIONS = new Set(["shared", "rshared", "slave", "rslave", "private", "rprivate"]);
-const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
+export const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 const VOLUME_HINT = "use HOST-PATH:PATH, NAME:PATH or PATH, with :ro at the end for read-only";
 
 /** Files of procfs that are about the machine and not about processes: others may be put in their place (as runc has it). */

@@ -130,7 +130,7 @@ export function runPrune(kind: PruneKind, argv: readonly string[]): number {
   if (isAll || kind === "container") section("Deleted Containers:", pruneContainers(root, filter));
   if (isAll || kind === "network") section("Deleted Networks:", removeIdleNetworks(root.networks));
   if (kind === "volume" || (isAll && flags.volumes === true))
-    section("Deleted Volumes:", pruneVolumes(root, all && !isAll));
+    section("Deleted Volumes:", pruneVolumes(root, all && !isAll, filter));
   if (isAll || kind === "builder") section("Deleted Build Cache:", cacheLines(root, filter));
   if (isAll || kind === "image") section("Deleted Images:", imageLines(root, all, filter));
   if (kind !== "network") line(`Total reclaimed space: ${formatSize(Math.max(0, before - usedBytes(root)), 1000)}`);

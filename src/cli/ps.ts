@@ -9,6 +9,7 @@ import { wallClockMs } from "../linux/clock.ts";
 import { list, parseFlags, text, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { CONTAINER_TITLES, containerFilters, containerRow } from "./container-rows.ts";
 import { filterNames, parseFilters } from "./filters.ts";
 import { FORMAT_FLAG, parseFormat, printListing } from "./listing.ts";
@@ -22,7 +23,7 @@ const MOST = 1_000_000;
 
 const FLAGS = {
   all: toggle("a", "Show those that have ended, too"),
-  filter: list("f", "NAME=VALUE", `Only those with ${filterNames(containerFilters(NO_ROOT, []))}`),
+  filter: list("f", "NAME=VALUE", `Only those with ${filterNames(containerFilters(NO_ROOT, [], (name) => name))}`),
   format: text(...FORMAT_FLAG),
   last: text("n", "NUMBER", "Only so many, the newest, also of those that have ended"),
   latest: toggle("l", "Only the newest, also if it has ended"),
@@ -33,7 +34,7 @@ const FLAGS = {
 /** Filters that ask for containers that have ended, too. */
 const ASKING_FOR_ALL = ["status=", "exited="];
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) return printHelp("ps", "[FLAGS]", "Lists containers.", FLAGS);
   const { flags, rest } = parseFlags("ps", FLAGS, argv);
   if (rest.length > 0) throw new Failure(`'ps' takes no arguments, and got '${rest[0]}'`);
@@ -43,7 +44,7 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const root = stateRoot();
   const states = currentStates();
-  const isMeant = parseFilters(containerFilters(root, states), flags.filter);
+  const isMeant = parseFilters(containerFilters(root, states, await readAliases()), flags.filter);
   const isAll =
     flags.all === true ||
     most !== undefined ||

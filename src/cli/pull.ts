@@ -16,6 +16,7 @@ import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, text, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { type PullOptions, pullReference, tagsOf } from "./pull-image.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
@@ -35,7 +36,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (rest.length === 0) throw new Failure("'pull' needs an image", { hint: "as in: mycontainer pull alpine" });
   const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform);
   const options = { platform, progressFd: flags.quiet === true ? undefined : STDOUT };
-  const references = rest.map((name) => [name, parseReference(name)] as const);
+  const references = rest.map(await readAliases()).map((name) => [name, parseReference(name)] as const);
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);

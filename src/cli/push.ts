@@ -9,6 +9,7 @@ import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { pushProgress } from "./push-progress.ts";
 import { requireRoot } from "./root.ts";
 import { withRegistry } from "./with-registry.ts";
@@ -22,10 +23,11 @@ const FLAGS = {
 export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) return printHelp("push", "[FLAGS] NAME[:TAG]", "Uploads an image to a registry.", FLAGS);
   const { flags, rest } = parseFlags("push", FLAGS, argv);
-  const [name = "", more] = rest;
-  if (name === "" || more !== undefined) {
+  const [given = "", more] = rest;
+  if (given === "" || more !== undefined) {
     throw new Failure("'push' needs one image", { hint: "as in: mycontainer push registry.example/team/app:1.0" });
   }
+  const name = (await readAliases())(given);
   const reference = parseReference(name);
   if (reference.digest !== undefined) {
     throw new Failure("an image is pushed by a tag, not by a digest", { hint: "'mycontainer tag' gives it one" });

@@ -10,6 +10,7 @@ import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, toggle } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
+import { readAliases } from "./aliases.ts";
 import { report } from "./report.ts";
 import { requireRoot } from "./root.ts";
 
@@ -17,7 +18,7 @@ const FLAGS = {
   force: toggle("f", "Also if it has several names; what a container uses only loses its names"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) return printHelp("rmi", "[FLAGS] IMAGE...", "Removes images.", FLAGS);
   const { flags, rest } = parseFlags("rmi", FLAGS, argv);
   if (rest.length === 0) throw new Failure("'rmi' needs an image", { hint: "as in: mycontainer rmi NAME" });
@@ -25,10 +26,12 @@ export function run(argv: readonly string[]): number {
   const root = stateRoot();
   reconcileStore(root.images);
   const users = () => settledUsers(root);
+  const expand = await readAliases();
   let failed = false;
   for (const image of rest) {
     try {
-      for (const removal of removeImage(root.images, image, { force: flags.force === true, users })) tell(removal);
+      for (const removal of removeImage(root.images, expand(image), { force: flags.force === true, users }))
+        tell(removal);
     } catch (error) {
       report(error);
       failed = true;

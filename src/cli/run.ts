@@ -17,6 +17,7 @@ import { isTerminal } from "../linux/tty.ts";
 import { parseFlags } from "../term/flags.ts";
 import { isHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
+import { withFullName } from "./aliases.ts";
 import { readDefaults } from "./defaults.ts";
 import { readFlagFile } from "./flag-file.ts";
 import { COLOURED, PLAIN, progressLines } from "./progress.ts";
@@ -36,7 +37,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     return printRunHelp();
   }
   const { flags, rest } = parseFlags("run", RUN_FLAGS, argv, PARSING);
-  const options = runOptionsOf(flags, rest, { cwd: workingDirectory(), environ, readFile: readFlagFile });
+  const words = flags.rootfs === true ? rest : await withFullName(rest);
+  const options = runOptionsOf(flags, words, { cwd: workingDirectory(), environ, readFile: readFlagFile });
   const defaults = await readDefaults();
   const seccomp = await chooseSeccomp(options);
   const root = stateRoot();

@@ -7,6 +7,7 @@ import { type SaveFormat, saveImages } from "../image/save.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { parseFlags, text } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
+import { readAliases } from "./aliases.ts";
 import { requireRoot } from "./root.ts";
 
 const FLAGS = {
@@ -14,7 +15,7 @@ const FLAGS = {
   output: text("o", "FILE", "Where the archive goes; standard output if not given"),
 } as const;
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv, FLAGS)) {
     const about =
       "Writes images to an archive, which 'load', docker, podman and skopeo take. A NAME stands for all its tags.";
@@ -26,7 +27,8 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);
-  saveImages(images, { texts: rest, format, path: flags.output });
+  const expand = await readAliases();
+  saveImages(images, { texts: rest.map(expand), format, path: flags.output });
   return 0;
 }
 

@@ -1,5 +1,5 @@
 /**
- * `mycontainer system df|check|prune`.
+ * `mycontainer system df|info|check|prune`.
  */
 import { stateRoot } from "../container/paths.ts";
 import { mountSourcesOf } from "../container/prune.ts";
@@ -97,18 +97,20 @@ function check(argv: readonly string[]): number {
   return 1;
 }
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case "df":
       return df(rest);
     case "check":
       return check(rest);
+    case "info":
+      return (await import("./info.ts")).run(rest);
     case "prune":
       return runPrune("system", rest);
     default:
       throw new Failure(command === undefined ? "'system' needs a command" : `unknown command 'system ${command}'`, {
-        hint: "there are df, check and prune",
+        hint: "there are df, info, check and prune",
       });
   }
 }

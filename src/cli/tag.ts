@@ -7,9 +7,10 @@ import { tagImage } from "../image/remove.ts";
 import { reconcileStore } from "../image/staging.ts";
 import { parseFlags } from "../term/flags.ts";
 import { isHelp, printHelp } from "../term/help.ts";
+import { readAliases } from "./aliases.ts";
 import { requireRoot } from "./root.ts";
 
-export function run(argv: readonly string[]): number {
+export async function run(argv: readonly string[]): Promise<number> {
   if (isHelp(argv)) return printHelp("tag", "IMAGE NAME[:TAG]", "Gives an image another name.", {});
   const { rest } = parseFlags("tag", {}, argv);
   const [image, name, another] = rest;
@@ -19,6 +20,7 @@ export function run(argv: readonly string[]): number {
   requireRoot();
   const { images } = stateRoot();
   reconcileStore(images);
-  tagImage(images, image, name);
+  const expand = await readAliases();
+  tagImage(images, expand(image), expand(name));
   return 0;
 }

@@ -6,13 +6,16 @@
  * found all others alive sets the first count right.
  */
 
-import { statusOf } from "../linux/hostpath.ts";
+import { exists, makeDirectories, statusOf } from "../linux/hostpath.ts";
 import { geteuid } from "../linux/process.ts";
-import { type Change, change, countsOf, semaphores } from "../linux/semaphore.ts";
+import { type Change, change, countsOf, removeSemaphores, semaphores } from "../linux/semaphore.ts";
 import type { StateRoot } from "./paths.ts";
 
-const [EXPECTED, ALIVE] = [0, 1];
-const COUNTS = 2;
+/** The third is 1 when the set is about to be removed: nobody counts there any more. */
+const [EXPECTED, ALIVE, CLOSED] = [0, 1, 2];
+const COUNTS = 3;
+/** How often a set is found to be removed in the same moment, until counts are done without. */
+const TRIES = 8;
 const KEY_LIMIT = 0x7fffffff;
 
 /** Of one supervisor. */
@@ -25,28 +28,39 @@ export interface Attendance {
 
 /** The key of a root's counts. Two roots may have the same: then there is more to look at, and nothing is missed. */
 function keyOf(root: StateRoot): number | undefined {
+  // The first container of all is to be counted, too.
+  if (!exists(root.path)) makeDirectories(root.path);
   const status = statusOf(root.path);
   if (status === undefined) return undefined;
   const { inode, on } = status;
   return ((inode * 257 + on.major * 65_537 + on.minor) % KEY_LIMIT) + 1;
 }
 
+const IS_OPEN: Change = { number: CLOSED, by: 0, undone: false };
 const both = (by: number): Change[] => [
   { number: EXPECTED, by, undone: false },
   { number: ALIVE, by, undone: true },
 ];
+const CLOSE_IF_EMPTY: readonly Change[] = [...both(0), IS_OPEN, { number: CLOSED, by: 1, undone: false }];
 
 /** Tells the kernel that this process supervises a container from now on: before it does anything else. */
 export function attend(root: StateRoot): Attendance {
   const key = keyOf(root);
-  const found = key === undefined ? undefined : semaphores(key, COUNTS, geteuid());
-  if (found === undefined || !change(found.set, both(1))) return { set: undefined, isNew: true };
-  return found;
+  for (let tries = 0; key !== undefined && tries < TRIES; tries++) {
+    const found = semaphores(key, COUNTS, geteuid());
+    if (found === undefined) break;
+    if (change(found.set, [IS_OPEN, ...both(1)])) return found;
+    // Whoever closed it may have died before it removed it.
+    if (countsOf(found.set, COUNTS)?.[CLOSED] === 1) removeSemaphores(found.set);
+  }
+  return { set: undefined, isNew: true };
 }
 
-/** Tells the kernel that all is in order with this process's container. */
+/** Tells the kernel that all is in order with this process's container. The last one removes the counts. */
 export function leave({ set }: Attendance): void {
-  if (set !== undefined) change(set, both(-1));
+  if (set === undefined) return;
+  change(set, both(-1));
+  if (change(set, CLOSE_IF_EMPTY)) removeSemaphores(set);
 }
 
 /**

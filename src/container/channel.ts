@@ -49,6 +49,8 @@ export type Report =
     >);
 
 const MESSAGE_LIMIT_BYTES = 64 * 1024;
+/** Orders are short. */
+const ORDER_LIMIT_BYTES = 1024;
 
 export function send(socketFd: number, message: Order | Report, fds: readonly number[] = []): void {
   sendMessage(socketFd, utf8(JSON.stringify(message)), [...fds]);
@@ -64,7 +66,7 @@ export function tell(socketFd: number, report: Report): void {
 
 /** The next order, by read(2) alone; undefined if the other side has closed. */
 export function hear(socketFd: number): Order | undefined {
-  const buffer = new Uint8Array(MESSAGE_LIMIT_BYTES);
+  const buffer = new Uint8Array(ORDER_LIMIT_BYTES);
   const length = read(socketFd, buffer, "channel");
   return length === 0 ? undefined : (JSON.parse(decode(buffer, 0, length)) as Order);
 }

@@ -2,6 +2,7 @@
  * criu(8), which writes processes to disk and makes them anew, by its RPC: `criu swrk FD` takes one request on a socket, tells of
  * what it is about to do, and answers. Source: criu.org/RPC, images/rpc.proto.
  */
+import { joinCgroup, openForClone, openForJoin } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
 import { variable } from "../linux/environment.ts";
 import { duplicate, type Handle, placeAt } from "../linux/fd.ts";
@@ -32,6 +33,8 @@ export interface CriuRequest {
   readonly options: readonly Field[];
   /** What criu's process has open from `FIRST_INHERITED_FD` on. */
   readonly inherited?: readonly Handle[];
+  /** The cgroup that criu is to run in; ours without. */
+  readonly cgroupPath?: string | undefined;
   /** The log that criu writes, for errors. */
   readonly log: string;
   /** Called before each stage; `fds` come with some. What it throws ends the whole. */
@@ -46,7 +49,7 @@ export interface CriuAnswer {
 /** Has criu carry a request out. Throws a Failure if it is not installed, or fails. */
 export function callCriu(request: CriuRequest): CriuAnswer {
   const [ours, theirs] = socketPair();
-  const child = fork();
+  const child = forkInto(request.cgroupPath);
   if (child === undefined) becomeCriu([theirs, ...(request.inherited ?? [])]);
   theirs.close();
   using socket = ours;
@@ -65,6 +68,16 @@ export function callCriu(request: CriuRequest): CriuAnswer {
     waitFor(child);
     child.pidfd.close();
   }
+}
+
+function forkInto(cgroupPath: string | undefined): Child | undefined {
+  if (cgroupPath === undefined) return fork();
+  const joins = openForJoin(cgroupPath);
+  using unified = openForClone(cgroupPath);
+  const child = fork(0, unified?.fd);
+  if (child === undefined) joinCgroup(joins);
+  else for (const handle of joins) handle.close();
+  return child;
 }
 
 function converse(request: CriuRequest, socketFd: number, child: Child): CriuAnswer {

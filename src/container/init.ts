@@ -124,8 +124,9 @@ export function runInit(context: InitContext): never {
     });
     makeRoot(context, root);
     send(socketFd, { say: "rooted" }, root.pty === undefined ? [] : [root.pty.master.fd]);
-    awaitOrder(socketFd, "go");
     becomeProgram(context.plan.process, {
+      // While the host's side does what is left to do, so does this one, up to the program itself.
+      awaitGo: () => void awaitOrder(socketFd, "go"),
       terminal: root.pty?.slave,
       signals: context.signals,
       filter: context.filter,

@@ -4,7 +4,7 @@
  * other than root a pipe of root's is closed. Files and terminals of the host's stay whose they are.
  */
 import { attempt } from "../linux/error.ts";
-import { parseStatx, STATX_BYTES, STATX_WANTED } from "../linux/status.ts";
+import { parseStatx, STATX_WANTED, statxWords } from "../linux/status.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 const STREAMS = [0, 1, 2] as const;
@@ -13,7 +13,7 @@ const STREAMS = [0, 1, 2] as const;
  * @param uid as our own user namespace has it. Where it may not be given away, as by users other than root, it stays as it is
  */
 export function giveStreams(uid: number, fds: readonly number[] = STREAMS): void {
-  const buffer = new Uint8Array(STATX_BYTES);
+  const buffer = statxWords();
   for (const fd of fds) {
     // One that our caller has closed is none.
     if (attempt("statx", fd, "", AT_EMPTY_PATH, STATX_WANTED, buffer) < 0) continue;

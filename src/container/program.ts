@@ -12,7 +12,7 @@ import { attempt, call, isErrno } from "../linux/error.ts";
 import { AT_FDCWD, type Handle, placeAt } from "../linux/fd.ts";
 import { closeFromBut, execve, exit, PR, prctl, setGroups, setIds, setsid } from "../linux/process.ts";
 import { resetDispositions, restoreMask, SIG } from "../linux/signal.ts";
-import { parseStatx, STATX_BYTES, STATX_WANTED } from "../linux/status.ts";
+import { parseStatx, STATX_WANTED, statxWords } from "../linux/status.ts";
 import { takeControl } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import { hear, tell } from "./channel.ts";
@@ -48,6 +48,8 @@ export interface ProgramContext {
   /** How many descriptors from 3 on the program is to have. */
   readonly preservedFds?: number;
   readonly uncommon?: Uncommon | undefined;
+  /** Waits until all that is outside is done; nothing of the user's may run before. Exec has nothing to wait for. */
+  readonly awaitGo?: () => void;
   /** The last stop before the program: a container that was made and is to be started by somebody else waits here. */
   readonly beforeProgram?: () => LastStop;
   /** Where steps are told to the other side: the last of them. */
@@ -87,6 +89,9 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   context.uncommon?.applyToProgram();
   const env = withHome(plan.env, context.uncommon?.home);
   const entered = enterDirectory(plan.cwd, { again: true });
+  // A filter may forbid to wait, and what it announces is answered by the same side.
+  const isFilteredEarly = !plan.noNewPrivileges && context.filter !== undefined;
+  if (isFilteredEarly) context.awaitGo?.();
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
     warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
@@ -97,6 +102,7 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   // Changing ids has cleared it.
   prctl(PR.setPdeathsig, context.diesWithSupervisor ? SIG.KILL : 0);
   const path = findProgram(plan, context);
+  if (!isFilteredEarly) context.awaitGo?.();
   const { socketFd, confined }: LastStop = context.beforeProgram?.() ?? { socketFd: context.socketFd };
   try {
     if (plan.noNewPrivileges) install(context.filter, socketFd);
@@ -147,7 +153,7 @@ function giveUpPrivileges(
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
   if (!plan.noNewPrivileges) install(filter, socketFd);
   prctl(PR.setKeepcaps, 1);
-  setGroups(plan.user.additionalGids ?? []);
+  if (plan.keepsGroups !== true) setGroups(plan.user.additionalGids ?? []);
   setIds(plan.user.uid, plan.user.gid);
   const lacking = applyCapabilities(plan.capabilities);
   if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);
@@ -234,7 +240,7 @@ function mayExecute(path: string): number {
 
 /** Opens nothing: the limits of the program hold already. Where a filter forbids the question, execve(2) answers it. */
 function isFile(path: string): boolean {
-  const status = new Uint8Array(STATX_BYTES);
+  const status = statxWords();
   const result = attempt("statx", AT_FDCWD, path, 0, STATX_WANTED, status);
   return result === 0 ? parseStatx(status).type === "file" : result === -EPERM || result === -ENOSYS;
 }

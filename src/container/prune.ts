@@ -6,13 +6,14 @@ import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
 import { type ImageRecord, listRecords } from "../image/store.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
-import { exists, listDirectory, readText, removeTree } from "../linux/hostpath.ts";
+import { exists, readText } from "../linux/hostpath.ts";
 import { parseConfig } from "../spec/parse-config.ts";
 import { awaitChange } from "./await-change.ts";
 import { removeContainer } from "./control.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isIdle, listIds, lockDirectory, readState } from "./state.ts";
 import { allStates, volumesInUse } from "./usage.ts";
+import { listVolumes, readVolumeRecord, removeVolume, volumeMadeMs } from "./volumes.ts";
 
 /** What is pruned of what could be. */
 export interface PruneFilter {
@@ -113,15 +114,18 @@ export function mountSourcesOf(root: StateRoot, states: readonly ContainerState[
 }
 
 /** Removes volumes that no container mounts: those without a name, or with `all` all of them. Yields their names. */
-export function* pruneVolumes(root: StateRoot, all: boolean): Generator<string> {
+export function* pruneVolumes(root: StateRoot, all: boolean, filter: PruneFilter): Generator<string> {
   const states = allStates(root);
   const used = volumesInUse(root, mountSourcesOf(root, states));
   const ids = new Set(states.map(({ id }) => id));
-  for (const { name } of listDirectory(root.volumes)) {
+  for (const name of listVolumes(root)) {
+    const record = readVolumeRecord(root, name);
     const owner = name.slice(0, Math.max(0, name.indexOf(".")));
-    const isOwn = /^[a-z0-9-]+-[0-9a-f]{6}\.[0-9]+$/.test(name);
+    const isOwn = /^[a-z0-9-]+-[0-9a-f]{6}\.[0-9]+$/.test(name) || record?.isNamed === false;
     if (used.has(name) || ids.has(owner) || !(all || isOwn)) continue;
-    removeTree(`${root.volumes}/${name}`);
+    const createdMs = record?.createdMs ?? volumeMadeMs(root, name);
+    if (!isMeant(filter, createdMs, record?.labels ?? {})) continue;
+    removeVolume(root, name);
     yield name;
   }
 }

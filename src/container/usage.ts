@@ -13,6 +13,7 @@ import { openEntry } from "../linux/rootpath.ts";
 import { statusWithUsage } from "../linux/status.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isIdle, listIds, readState } from "./state.ts";
+import { listVolumes } from "./volumes.ts";
 
 /** A tree below an open directory: the blocks that it takes; files of several names count once. */
 function usageBelow(directory: Handle, seen: Set<string>): number {
@@ -139,7 +140,7 @@ export function volumesInUse(root: StateRoot, mountSources: readonly string[]): 
 }
 
 export function usageOfVolumes(root: StateRoot, used: ReadonlySet<string>): Usage {
-  const names = listDirectory(root.volumes).map(({ name }) => name);
+  const names = listVolumes(root);
   let [active, sizeBytes, reclaimableBytes] = [0, 0, 0];
   for (const name of names) {
     const bytes = usageOf(`${root.volumes}/${name}`);

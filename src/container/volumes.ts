@@ -6,6 +6,7 @@ import { Failure } from "../failure.ts";
 import { entriesOf } from "../linux/directory.ts";
 import { call } from "../linux/error.ts";
 import { Handle } from "../linux/fd.ts";
+import { lock } from "../linux/flock.ts";
 import {
   exists,
   listDirectory,
@@ -15,8 +16,12 @@ import {
   O_RDONLY,
   O_WRONLY,
   openHost,
+  readTextIfThere,
+  removeFile,
   removeTree,
   rename,
+  replaceFile,
+  statusOf,
 } from "../linux/hostpath.ts";
 import { openEntry, openInRootIfThere } from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
@@ -30,6 +35,8 @@ const O_CLOEXEC = 0o2000000;
 const COPY_BYTES = 1 << 30;
 const DEPTH_LIMIT = 256;
 const PATH_LIMIT_BYTES = 4096;
+/** How directories are called that are to become volumes. */
+const IS_NEW = /\.[0-9a-f]{6}\.new$/;
 
 export function volumePath(root: StateRoot, name: string): string {
   return `${root.volumes}/${name}`;
@@ -40,10 +47,68 @@ export function ownVolumeName(id: string, index: number): string {
   return `${id}.${index}`;
 }
 
+/** What was laid down about a volume when it was made; those that `run` makes have no record. */
+export interface VolumeRecord {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdMs: number;
+  /** Whether it has a name of the user's. */
+  readonly isNamed: boolean;
+  /** Whether no container has had it yet: the first one fills it with its image's files. */
+  readonly isUnused: boolean;
+}
+
+/** No volume's name begins with a dot. */
+const recordsPath = (root: StateRoot): string => `${root.volumes}/.records`;
+const recordPath = (root: StateRoot, name: string): string => `${recordsPath(root)}/${name}`;
+
+export function readVolumeRecord(root: StateRoot, name: string): VolumeRecord | undefined {
+  const text = readTextIfThere(recordPath(root, name));
+  // Written by ourselves, whole.
+  return text === undefined ? undefined : (JSON.parse(text) as VolumeRecord);
+}
+
+/** When a volume without a record was last made something of: the most that its directory tells. */
+export function volumeMadeMs(root: StateRoot, name: string): number {
+  return (statusOf(volumePath(root, name))?.modified ?? 0) * 1000;
+}
+
+/** The names of all volumes, sorted; what is just being made is none yet. */
+export function listVolumes(root: StateRoot): string[] {
+  return listDirectory(root.volumes)
+    .filter(({ name, isDirectory }) => isDirectory && !name.startsWith(".") && !IS_NEW.test(name))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** Makes an empty volume. Returns false if there is one of that name. */
+export function createVolume(root: StateRoot, name: string, record: VolumeRecord): boolean {
+  const path = volumePath(root, name);
+  makeDirectories(recordsPath(root));
+  using _lock = lockVolumes(root);
+  if (exists(path)) return false;
+  // The record comes first: without its volume it says nothing.
+  replaceFile(recordPath(root, name), JSON.stringify(record), { durable: false });
+  makeDirectories(path, 0o755);
+  return true;
+}
+
+export function removeVolume(root: StateRoot, name: string): void {
+  removeTree(volumePath(root, name));
+  removeFile(recordPath(root, name));
+}
+
+/** Held while volumes are made that have records. */
+function lockVolumes(root: StateRoot): Handle {
+  const path = recordsPath(root);
+  const handle = openHost(path, O_RDONLY | O_DIRECTORY);
+  lock(handle.fd, path);
+  return handle;
+}
+
 /** Removes the volumes without a name of a container that is gone. */
 export function removeOwnVolumes(root: StateRoot, id: string): void {
   for (const { name } of listDirectory(root.volumes)) {
-    if (name.startsWith(`${id}.`)) removeTree(volumePath(root, name));
+    if (name.startsWith(`${id}.`)) removeVolume(root, name);
   }
 }
 
@@ -53,7 +118,9 @@ export function removeOwnVolumes(root: StateRoot, id: string): void {
  */
 export function ensureVolume(root: StateRoot, name: string, imageRootFd: number, target: string): string {
   const path = volumePath(root, name);
-  if (exists(path)) return path;
+  const record = readVolumeRecord(root, name);
+  const isUnused = record?.isUnused === true;
+  if (exists(path) && !isUnused) return path;
   const fresh = `${path}.${randomHex()}.new`;
   makeDirectories(fresh, 0o755);
   using destination = openHost(fresh, O_RDONLY | O_DIRECTORY);
@@ -62,9 +129,23 @@ export function ensureVolume(root: StateRoot, name: string, imageRootFd: number,
     copyEntries(source.fd, destination.fd, target, 0);
     copyOwnerAndMode(statusOfFd(source.fd, target), destination.fd);
   }
-  if (exists(path)) removeTree(fresh);
+  if (isUnused) takeUnused(root, name, fresh);
+  else if (exists(path)) removeTree(fresh);
   else rename(fresh, path);
   return path;
+}
+
+/** Puts a filled directory in the place of an empty volume that no container has had; whoever comes second takes it as it is. */
+function takeUnused(root: StateRoot, name: string, fresh: string): void {
+  using _lock = lockVolumes(root);
+  const record = readVolumeRecord(root, name);
+  const path = volumePath(root, name);
+  const isTaken = record?.isUnused !== true || listDirectory(path).length > 0;
+  if (isTaken) removeTree(fresh);
+  else rename(fresh, path);
+  if (record !== undefined) {
+    replaceFile(recordPath(root, name), JSON.stringify({ ...record, isUnused: false }), { durable: false });
+  }
 }
 
 function copyOwnerAndMode(status: FileStatus, fd: number): void {

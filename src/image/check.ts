@@ -79,7 +79,8 @@ export function damagesOf(
 export function checkStore(images: string, isRepaired: boolean): Checked {
   makeStore(images);
   const paths = storePaths(images);
-  using _place = openStaging(images);
+  // To read alone takes no room.
+  using _place = isRepaired ? openStaging(images) : undefined;
   using _writers = lockStore(images);
   const records = listRecords(images);
   const sums = sumFiles(paths.blobs);

@@ -67,6 +67,12 @@ export function openTarget(path: string | undefined): Target {
     if (isErrno(error, "EACCES", "EPERM", "EROFS")) {
       throw new Failure(`'${path}' may not be written`, { cause: error });
     }
+    if (isErrno(error, "ENOSPC", "EDQUOT")) {
+      throw new Failure(`no space left to write '${path}'`, {
+        hint: "name a file on another file system",
+        cause: error,
+      });
+    }
     throw error;
   }
 }

@@ -5,20 +5,19 @@
 import type { Handle } from "../linux/fd.ts";
 import { lockShared, tryLock } from "../linux/flock.ts";
 import { O_CREAT, O_RDWR, openHost } from "../linux/hostpath.ts";
-
-const pathOf = (images: string): string => `${images}/hold`;
+import { storePaths } from "./store.ts";
 
 /** Holds all layers and blobs until the handle is closed. */
 export function holdStore(images: string): Handle {
-  const handle = openHost(pathOf(images), O_RDWR | O_CREAT);
-  lockShared(handle.fd, pathOf(images));
+  const handle = openHost(storePaths(images).hold, O_RDWR | O_CREAT);
+  lockShared(handle.fd, storePaths(images).hold);
   return handle;
 }
 
 /** Keeps others from holding the store; undefined if somebody does. */
 export function tryClaimStore(images: string): Handle | undefined {
-  const handle = openHost(pathOf(images), O_RDWR | O_CREAT);
-  if (tryLock(handle.fd, pathOf(images))) return handle;
+  const handle = openHost(storePaths(images).hold, O_RDWR | O_CREAT);
+  if (tryLock(handle.fd, storePaths(images).hold)) return handle;
   handle.close();
   return undefined;
 }

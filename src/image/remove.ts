@@ -2,6 +2,7 @@
  * `rmi` and `tag`: names come and go; an image goes with its last name.
  */
 import { Failure } from "../failure.ts";
+import { isErrno, KernelError } from "../linux/error.ts";
 import { syncDirectory } from "../linux/hostpath.ts";
 import { dropAside, putBack, setAside } from "./aside.ts";
 import { writeRecords } from "./commit.ts";
@@ -11,6 +12,11 @@ import { familiarName } from "./reference.ts";
 import { findRecord, missingImage } from "./resolve.ts";
 import { openStaging, type Staging } from "./staging.ts";
 import { type ImageRecord, listRecords, lockStore, storeFailure, storePaths } from "./store.ts";
+
+const ENOSPC = 28;
+
+/** Writes records, each replacing the one of its name. */
+type Writer = (records: readonly ImageRecord[]) => void;
 
 /** A container that is made of an image. */
 export interface ImageUser {
@@ -66,14 +72,31 @@ function isIdOf(text: string, { id }: ImageRecord): boolean {
   return id.startsWith(text.startsWith("sha256:") ? text : `sha256:${text}`);
 }
 
-/** Changes the records under the lock; a place in `staging/` stands for what is not finished. */
-function change<T>(images: string, action: (staging: Staging) => T): T {
+/** A place for what is not finished; undefined on a disk without room for it. */
+function openIfRoom(images: string): Staging | undefined {
   try {
-    using staging = openStaging(images);
+    return openStaging(images);
+  } catch (error) {
+    if (isErrno(error, "ENOSPC", "EDQUOT")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Changes the records under the lock; a place in `staging/` stands for what is not finished.
+ * @param kind a removal is done on a full disk as well, where there is no such place: it makes room
+ */
+function change<T>(images: string, kind: "addition" | "removal", action: (write: Writer) => T): T {
+  try {
+    using staging = kind === "removal" ? openIfRoom(images) : openStaging(images);
     using _writers = lockStore(images);
+    const { references } = storePaths(images);
     try {
-      const result = action(staging);
-      settle(images);
+      const result = action((records) => {
+        if (staging === undefined) throw new KernelError("write", ENOSPC, references);
+        writeRecords(images, staging, records);
+      });
+      settle(images, kind === "removal" ? "go on" : "fail");
       return result;
     } catch (error) {
       putBack(images);
@@ -85,7 +108,8 @@ function change<T>(images: string, action: (staging: Staging) => T): T {
 }
 
 /**
- * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it.
+ * Removes an image, or one of its names. Throws a Failure if it is not here, or a container uses it. It works on a full disk
+ * as well: to remove images is what helps there.
  * @param options.users tells all containers, whatever they are made of; it waits for those that are just being made
  */
 export function removeImage(
@@ -94,7 +118,7 @@ export function removeImage(
   options: { readonly force: boolean; readonly users: () => readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  return change(images, (staging) => {
+  return change(images, "removal", (write) => {
     const chosen = findRecord(images, text);
     if (chosen === undefined) throw missingImage(text);
     const all = listRecords(images);
@@ -103,7 +127,7 @@ export function removeImage(
     setAside(images, records);
     // What was found before that is a container by now, and decides whether the image can go.
     const { keep, tells } = plan();
-    if (keep !== undefined) writeRecords(images, staging, [keep]);
+    if (keep !== undefined) write([keep]);
     dropAside(images, records);
     syncDirectory(storePaths(images).references);
     return tells;
@@ -114,9 +138,9 @@ export function removeImage(
 export function tagImage(images: string, text: string, newName: string): void {
   const name = nameOf(newName);
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  change(images, (staging) => {
+  change(images, "addition", (write) => {
     const record = findRecord(images, text);
     if (record === undefined) throw missingImage(text);
-    writeRecords(images, staging, [{ ...record, name }]);
+    write([{ ...record, name }]);
   });
 }

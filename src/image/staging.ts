@@ -1,6 +1,7 @@
 /**
  * What is being made lies in `staging/` until it is complete, in a directory whose lock its maker holds. A directory
- * there that is not locked is what is left of a maker that was killed: the next command clears it away.
+ * there that is not locked is what is left of a maker that was killed: the next command clears it away. The name tells who
+ * the maker is: a child that was about to become the codec holds the lock for a moment longer than a parent that was killed.
  */
 import { call, isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
@@ -18,6 +19,7 @@ import {
   statusOf,
 } from "../linux/hostpath.ts";
 import { fsync, writeAll } from "../linux/io.ts";
+import { getpid, startTimeOf } from "../linux/process.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { settle } from "./garbage.ts";
 import { makeStore, storePaths, tryLockStore } from "./store.ts";
@@ -71,17 +73,37 @@ export class Staging implements Disposable {
   }
 }
 
-function randomName(): string {
+/** `PID.START.RANDOM`: who makes something there, and when that process began. */
+function nameOfOurs(): string {
   const bytes = new Uint8Array(RANDOM_BYTES);
   call("getrandom", "", bytes, bytes.length, 0);
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const pid = getpid();
+  return `${pid}.${startTimeOf(pid) ?? 0}.${random}`;
+}
+
+/** Whether the maker of a place has ended, as far as its name tells. */
+function isForsaken(name: string): boolean {
+  const [pid = "", start = ""] = name.split(".");
+  return start !== "" && startTimeOf(Number(pid)) !== Number(start);
+}
+
+/**
+ * Takes the lock of a place if its maker is gone. Where only the lock is left of it, in a child that is about to end as well,
+ * that is waited for.
+ */
+function takeOver(directory: Handle, path: string, name: string): boolean {
+  if (tryLock(directory.fd, path)) return true;
+  if (!isForsaken(name)) return false;
+  lock(directory.fd, path);
+  return true;
 }
 
 /** Makes the store, if need be, and a place in it to make things in. */
 export function openStaging(images: string): Staging {
   makeStore(images);
   for (;;) {
-    const path = `${storePaths(images).staging}/${randomName()}`;
+    const path = `${storePaths(images).staging}/${nameOfOurs()}`;
     makeDirectory(path);
     const held = lockedDirectory(path);
     if (held !== undefined) return new Staging(path, held);
@@ -120,7 +142,7 @@ export function reconcileStore(images: string): number {
       throw error;
     }
     using held = directory;
-    if (!tryLock(held.fd, path)) continue;
+    if (!takeOver(held, path, name)) continue;
     // Its maker may have been about to name what it had moved already.
     using writers = tryLockStore(images);
     if (writers === undefined) continue; // whoever works there settles everything at the end

@@ -7,9 +7,10 @@
  *     references/+<name>       the record of an image that is being removed
  *     layers/<16 digits>/      an unpacked layer; complete if it is there
  *     cache/<key>              what a step of a build has made: image/cache-records.ts
- *     staging/<random>/        what is being made; its maker holds the lock of the directory
+ *     staging/<maker>/         what is being made; its maker holds the lock of the directory
  *     partial/<hex>            the beginning of a blob; whoever downloads it holds the lock of the file
  *     lock                     of writers; readers take none
+ *     hold                     locked by whoever uses layers that no record names yet: image/hold.ts
  */
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
@@ -61,6 +62,7 @@ export const storePaths = (images: string) => ({
   cache: `${images}/cache`,
   partial: `${images}/partial`,
   lock: `${images}/lock`,
+  hold: `${images}/hold`,
   index: `${images}/index.json`,
   layout: `${images}/oci-layout`,
 });
@@ -69,6 +71,8 @@ export const storePaths = (images: string) => ({
 export function makeStore(images: string): void {
   const paths = storePaths(images);
   for (const path of [paths.blobs, paths.references, paths.layers, paths.staging, paths.cache]) makeDirectories(path);
+  // Here, so that it is there on a disk that is full.
+  openHost(paths.hold, O_RDWR | O_CREAT).close();
 }
 
 /** Waits for the lock of writers, which ends with the handle. */
@@ -141,7 +145,7 @@ export function listRecords(images: string): ImageRecord[] {
 export function storeFailure(images: string, error: unknown): unknown {
   if (isErrno(error, "ENOSPC", "EDQUOT")) {
     return new Failure(`no space left for the image in ${images}`, {
-      hint: "'mycontainer images' lists what there is, 'mycontainer rmi' removes some of it",
+      hint: "'df -h' and 'df -i' tell what is used up; 'mycontainer images' lists what there is, 'mycontainer rmi' removes some of it",
       cause: error,
     });
   }

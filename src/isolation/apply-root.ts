@@ -22,6 +22,7 @@ import {
   makeDirectoriesInRoot,
   makeFileInRoot,
   makeLinkAt,
+  makeMissingDirectories,
   makeNode,
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -124,7 +125,7 @@ export class ContainerRoot implements Disposable {
     const there = step.refuseLinks
       ? this.#plainDirectory(step.target)
       : openInRootIfThere(this.#rootFd, step.target, O_PATH | O_DIRECTORY);
-    using target = there ?? makeDirectoriesInRoot(this.#rootFd, step.target);
+    using target = there ?? makeMissingDirectories(this.#rootFd, step.target);
     if (step.type !== "proc") refuseInProc(target, step.target);
     using mount = newMount(there === undefined ? step : withModeOf(there, step));
     if (step.copyUp === true && there !== undefined) copyUp(there.fd, mount.fd, step.target);
@@ -244,17 +245,16 @@ export class ContainerRoot implements Disposable {
   }
 
   /**
-   * A detached, empty, read-only tmpfs: what masks a directory. One serves for all, where a detached mount can be copied
-   * (kernels since 6.15); else each mask is one of its own.
+   * Attaches an empty, read-only tmpfs: what masks a directory. One serves for all: copies of the first mask, which stays open.
+   * It is attached itself, since to close what is attached nowhere waits for a grace period of the kernel's.
    */
-  #emptyDirectory(): Handle {
-    if (this.#cover === undefined) this.#cover = newEmptyDirectory();
-    try {
-      return cloneTree(this.#cover.fd, "", { recursive: false });
-    } catch (error) {
-      if (!isErrno(error, "EINVAL")) throw error;
-      return newEmptyDirectory();
+  #coverDirectory(target: Handle, path: string): void {
+    if (this.#cover === undefined) {
+      this.#cover = newEmptyDirectory();
+      return this.#attach(this.#cover, target, path);
     }
+    using copy = cloneTree(this.#cover.fd, "", { recursive: false });
+    this.#attach(copy, target, path);
   }
 
   #nullDevice(): Handle {
@@ -281,8 +281,8 @@ export class ContainerRoot implements Disposable {
   #mask(path: string): void {
     using target = openInRootIfThere(this.#rootFd, path, O_PATH);
     if (target === undefined) return;
-    const isDirectory = statusOfFd(target.fd, path).type === "directory";
-    using cover = isDirectory ? this.#emptyDirectory() : this.#nullDevice();
+    if (statusOfFd(target.fd, path).type === "directory") return this.#coverDirectory(target, path);
+    using cover = this.#nullDevice();
     this.#attach(cover, target, path);
   }
 

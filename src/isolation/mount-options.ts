@@ -132,34 +132,47 @@ export function parseMountOptions(options: readonly string[], about: string): Mo
   return found;
 }
 
-/** A table's own entry: `constructor` is a name of none. */
-function named<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined;
+type Meaning = (found: Draft) => void;
+
+/** What each option does, by its name. An attribute's own name goes before one with the `r` of another: `ro`, `relatime`. */
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ...["remount", ...WITHOUT_EFFECT].map((name) => [name, () => {}] as const),
+  ...Object.entries(SWITCHES).map(([name, said]) => [name, (found: Draft) => void Object.assign(found, said)] as const),
+  ...Object.entries(SUPERBLOCK).map(([name, opposite]) => [name, inPlaceOf(opposite, name)] as const),
+  ...Object.entries(PROPAGATION).flatMap(([name, propagation]) => [
+    [`r${name}`, (found: Draft) => void Object.assign(found, { propagation, propagationRecursive: true })] as const,
+    [name, (found: Draft) => void Object.assign(found, { propagation, propagationRecursive: false })] as const,
+  ]),
+  ...Object.entries(ATTRIBUTES).map(([name, attribute]) => [`r${name}`, recursively(attribute)] as const),
+  ...Object.entries(ATTRIBUTES).map(
+    ([name, attribute]) => [name, onItself(attribute, ATIME_CHOICES.includes(name))] as const,
+  ),
+]);
+
+function inPlaceOf(opposite: string, name: string): Meaning {
+  return (found) => {
+    found.superblock = [...found.superblock.filter((other) => other !== opposite && other !== name), name];
+  };
+}
+
+function onItself(attribute: readonly [number, boolean], isAtime: boolean): Meaning {
+  return (found) => {
+    [found.set, found.clear] = merge(found.set, found.clear, attribute);
+    found.namesAttributes = true;
+    found.namesAtime ||= isAtime;
+  };
+}
+
+function recursively(attribute: readonly [number, boolean]): Meaning {
+  return (found) => {
+    [found.recursiveSet, found.recursiveClear] = merge(found.recursiveSet, found.recursiveClear, attribute);
+  };
 }
 
 function take(found: Draft, option: string): void {
-  const attribute = named(ATTRIBUTES, option);
-  const withoutR = option.startsWith("r") ? option.slice(1) : "";
-  const recursive = named(ATTRIBUTES, withoutR);
-  const propagation = named(PROPAGATION, option) ?? named(PROPAGATION, withoutR);
-  const opposite = named(SUPERBLOCK, option);
-  const said = named(SWITCHES, option);
-  if (attribute !== undefined) {
-    [found.set, found.clear] = merge(found.set, found.clear, attribute);
-    found.namesAttributes = true;
-    found.namesAtime ||= ATIME_CHOICES.includes(option);
-  } else if (recursive !== undefined) {
-    [found.recursiveSet, found.recursiveClear] = merge(found.recursiveSet, found.recursiveClear, recursive);
-  } else if (propagation !== undefined) {
-    found.propagation = propagation;
-    found.propagationRecursive = named(PROPAGATION, option) === undefined;
-  } else if (opposite !== undefined) {
-    found.superblock = [...found.superblock.filter((other) => other !== opposite && other !== option), option];
-  } else if (said !== undefined) {
-    Object.assign(found, said);
-  } else if (option !== "remount" && !WITHOUT_EFFECT.includes(option)) {
-    found.data = [...found.data, ...splitData(option)];
-  }
+  const meaning = MEANINGS.get(option);
+  if (meaning !== undefined) meaning(found);
+  else found.data = [...found.data, ...splitData(option)];
 }
 
 function merge(set: number, clear: number, [attribute, on]: readonly [number, boolean]): [number, number] {
@@ -172,6 +185,8 @@ function merge(set: number, clear: number, [attribute, on]: readonly [number, bo
 
 /** `size=64m,mode=1777` is two options; a comma in quotes (of an SELinux context) or after a backslash parts nothing. */
 export function splitData(text: string): string[] {
+  // As nearly all are.
+  if (!/[,"\\]/.test(text)) return text === "" ? [] : [text];
   const parts: string[] = [];
   let part = "";
   let quoted = false;

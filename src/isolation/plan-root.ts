@@ -29,8 +29,9 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
   const mountLabel = spec.linux?.mountLabel || undefined;
   let hasOwnDev = false;
   for (const mount of mounts) {
-    const isDev = normalPath(mount.destination) === "/dev";
-    for (const step of planMount(mount, facts, mountLabel)) {
+    const path = normalPath(mount.destination);
+    const isDev = path === "/dev";
+    for (const step of planMount(mount, path, facts, mountLabel)) {
       const closes = step.do === "mount" && (step.attributes & ATTR.rdonly) !== 0 && (isDev || step.type === "tmpfs");
       if (!closes) steps.push(step);
       else {
@@ -90,17 +91,18 @@ export function isProcPath(path: string): boolean {
 /** File systems that have labels of their own, or take none: a context as an option would be refused. */
 const WITHOUT_LABEL = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
 
-function planMount(mount: Mount, facts: RootFacts, mountLabel: string | undefined): RootStep[] {
+/** @param path of its destination, in its normal form */
+function planMount(mount: Mount, path: string, facts: RootFacts, mountLabel: string | undefined): RootStep[] {
   // A relative destination is deprecated, and below the root: config.md#mounts.
   const target = mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
-  if (normalPath(target) === "/") {
+  if (path === "/") {
     throw new Failure(`mount destination '${mount.destination}' is the container's root`, {
       hint: "name a directory below it; root.path is what the root itself is",
     });
   }
   const options = parseMountOptions(mount.options ?? [], target);
   const isBind = options.bind !== "none" || mount.type === "bind";
-  refuseInProc(target, isBind, mount.type);
+  refuseInProc(target, path, isBind, mount.type);
   if (isBind) return [planBind(mount, target, options, facts)];
   if (options.idmap !== "none" || mount.uidMappings !== undefined || mount.gidMappings !== undefined) {
     throw new Failure(`mount on ${target}: ids are mapped of bind mounts only`);
@@ -128,8 +130,7 @@ function planMount(mount: Mount, facts: RootFacts, mountLabel: string | undefine
 }
 
 /** A process file system that is covered could be made to look like one: R5, CVE-2019-16884. */
-function refuseInProc(target: string, isBind: boolean, type: string | undefined): void {
-  const path = normalPath(target);
+function refuseInProc(target: string, path: string, isBind: boolean, type: string | undefined): void {
   if (path === "/proc" && !isBind && type !== "proc") {
     throw new Failure(`'${target}' cannot be mounted because it is not of type proc`);
   }

@@ -7,7 +7,7 @@ import { arch, decode } from "./door.ts";
 import { attempt, call, isErrno, KernelError } from "./error.ts";
 import { AT_FDCWD, callForHandle, type Handle } from "./fd.ts";
 import { fsync, readAll, readAllText, WHOLE_FILE_LIMIT_BYTES, writeAll } from "./io.ts";
-import { type FileStatus, parseStatx, STATX_BYTES, STATX_WANTED } from "./status.ts";
+import { type FileStatus, parseStatx, STATX_WANTED, statxWords } from "./status.ts";
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
@@ -209,7 +209,7 @@ export function statusOf(
   path: string,
   options: { followLinks: boolean } = { followLinks: true },
 ): FileStatus | undefined {
-  const buffer = new Uint8Array(STATX_BYTES);
+  const buffer = statxWords();
   const result = attempt("statx", AT_FDCWD, path, options.followLinks ? 0 : AT_SYMLINK_NOFOLLOW, STATX_WANTED, buffer);
   if (result === -ENOENT || result === -ENOTDIR) return undefined;
   if (result < 0) throw new KernelError("statx", -result, path);

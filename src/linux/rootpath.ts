@@ -98,8 +98,11 @@ function partsOf(path: string): string[] {
  * also those that point to what is not there yet.
  */
 export function makeDirectoriesInRoot(rootFd: number, path: string, mode = 0o755): Handle {
-  const there = openInRootIfThere(rootFd, path, O_PATH | O_DIRECTORY);
-  if (there !== undefined) return there;
+  return openInRootIfThere(rootFd, path, O_PATH | O_DIRECTORY) ?? makeMissingDirectories(rootFd, path, mode);
+}
+
+/** As `makeDirectoriesInRoot`, of a path that was not there a moment ago. */
+export function makeMissingDirectories(rootFd: number, path: string, mode = 0o755): Handle {
   return makeInParent(rootFd, path, mode) ?? makePartByPart(rootFd, partsOf(path), mode);
 }
 

@@ -7,6 +7,7 @@ const IPC_CREAT = 0o1000;
 const IPC_EXCL = 0o2000;
 const IPC_NOWAIT = 0o4000;
 const SEM_UNDO = 0x1000;
+const IPC_RMID = 0;
 const IPC_STAT = 2;
 const GETALL = 13;
 const OWNER_ONLY = 0o600;
@@ -40,18 +41,23 @@ export function semaphores(key: number, count: number, uid: number): Semaphores 
 /** A change of one semaphore of a set. */
 export interface Change {
   readonly number: number;
+  /** 0: nothing is changed, but it must be 0. */
   readonly by: number;
   /** Whether the kernel takes it back when this process ends. */
   readonly undone: boolean;
 }
 
-/** Makes all changes at once; false if one would lead below 0, or the set is gone. */
+/** Makes all changes at once, or none; false if one would lead below 0, one that must be 0 is not, or the set is gone. */
 export function change(set: number, changes: readonly Change[]): boolean {
   const operations = new Int16Array(changes.length * OPERATION_WORDS);
   changes.forEach(({ number, by, undone }, index) => {
     operations.set([number, by, IPC_NOWAIT | (undone ? SEM_UNDO : 0)], index * OPERATION_WORDS);
   });
   return attempt("semop", set, operations, changes.length) === 0;
+}
+
+export function removeSemaphores(set: number): void {
+  attempt("semctl", set, 0, IPC_RMID);
 }
 
 /** All counts of a set of `count`, read at once; undefined if the set is gone. */

@@ -3,7 +3,8 @@
  */
 import { call } from "./error.ts";
 
-export const STATX_BYTES = 256;
+/** `struct statx` in 32-bit words. */
+const STATX_WORDS = 64;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_MNT_ID = 0x1000;
 export const STATX_WANTED = STATX_BASIC_STATS | STATX_MNT_ID;
@@ -45,43 +46,48 @@ export interface FileStatus {
   readonly isMountRoot: boolean;
 }
 
-/** Decodes `struct statx` (include/uapi/linux/stat.h). */
-export function parseStatx(buffer: Uint8Array): FileStatus {
-  const words = new Uint32Array(buffer.buffer, buffer.byteOffset, STATX_BYTES / 4);
-  const u32 = (at: number) => words[at >> 2] ?? 0;
-  const u64 = (at: number) => u32(at) + u32(at + 4) * 2 ** 32;
-  const mode = u32(28) & 0xffff;
+/** What statx(2) writes into, for `parseStatx`. */
+export const statxWords = (): Uint32Array => new Uint32Array(STATX_WORDS);
+
+const UPPER = 2 ** 32;
+
+/** Decodes `struct statx` (include/uapi/linux/stat.h), by the numbers of its words. */
+export function parseStatx(words: Uint32Array): FileStatus {
+  const mode = (words[7] ?? 0) & 0xffff;
   return {
     type: TYPES[mode & TYPE_MASK] ?? "unknown",
     mode: mode & 0o7777,
-    links: u32(16),
-    uid: u32(20),
-    gid: u32(24),
-    inode: u64(32),
-    sizeBytes: u64(40),
+    links: words[4] ?? 0,
+    uid: words[5] ?? 0,
+    gid: words[6] ?? 0,
+    inode: wide(words, 8),
+    sizeBytes: wide(words, 10),
     // Signed: there are files from before 1970.
-    modified: (u32(116) | 0) * 2 ** 32 + u32(112),
-    modifiedNanoseconds: u32(120),
-    device: { major: u32(128), minor: u32(132) },
-    on: { major: u32(136), minor: u32(140) },
-    mountId: u64(144),
-    isMountRoot: (u32(8) & STATX_ATTR_MOUNT_ROOT) !== 0,
+    modified: ((words[29] ?? 0) | 0) * 2 ** 32 + (words[28] ?? 0),
+    modifiedNanoseconds: words[30] ?? 0,
+    device: { major: words[32] ?? 0, minor: words[33] ?? 0 },
+    on: { major: words[34] ?? 0, minor: words[35] ?? 0 },
+    mountId: wide(words, 36),
+    isMountRoot: ((words[2] ?? 0) & STATX_ATTR_MOUNT_ROOT) !== 0,
   };
+}
+
+function wide(words: Uint32Array, at: number): number {
+  return (words[at] ?? 0) + (words[at + 1] ?? 0) * UPPER;
 }
 
 /** What statx(2) says of an open descriptor. */
 export function statusOfFd(fd: number, about = ""): FileStatus {
-  const buffer = new Uint8Array(STATX_BYTES);
-  call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, buffer);
-  return parseStatx(buffer);
+  const words = statxWords();
+  call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, words);
+  return parseStatx(words);
 }
 
 const BLOCK_BYTES = 512;
 
 /** As `statusOfFd`, with what the file takes on its file system. */
 export function statusWithUsage(fd: number, about = ""): FileStatus & { readonly allocatedBytes: number } {
-  const buffer = new Uint8Array(STATX_BYTES);
-  call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, buffer);
-  const blocks = Number(new DataView(buffer.buffer).getBigUint64(48, true));
-  return { ...parseStatx(buffer), allocatedBytes: blocks * BLOCK_BYTES };
+  const words = statxWords();
+  call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, words);
+  return { ...parseStatx(words), allocatedBytes: wide(words, 12) * BLOCK_BYTES };
 }

@@ -47,10 +47,14 @@ import {
   type NetnsRef,
   removeLink,
   setAlias,
+  setDown,
   setHairpin,
+  setNeighbour,
   setUp,
   withoutIpv6Address,
 } from "./rtnetlink.ts";
+
+const ENODEV = 19;
 
 export interface Attached {
   /** The container's address, without the prefix. */
@@ -117,6 +121,23 @@ function setUpInside(plan: BridgePlan, netns: NetnsRef, address: Uint8Array): vo
 }
 
 /**
+ * The address may have been another's a moment ago: what the host has heard of that one, or is still asking for in vain, would
+ * make the first connections wait, or fail ("no route to host").
+ */
+function nameNeighbour(socket: NetlinkSocket, bridge: number, address: Uint8Array, mac: Uint8Array): void {
+  const batch = new Batch();
+  setNeighbour(batch, bridge, address, mac);
+  socket.apply(batch);
+}
+
+/** Takes a link out of the bridge's traffic. That it has gone already is fine. */
+function silenceLink(socket: NetlinkSocket, name: string): void {
+  const batch = new Batch();
+  setDown(batch, name);
+  socket.apply(batch, (_, errno) => errno === ENODEV);
+}
+
+/**
  * Attaches a container to its network.
  * @param plan as planned, with host ports that are reserved by now (`reservePorts`)
  * @param netns the container's network namespace
@@ -136,6 +157,7 @@ export function attachNetwork(
     const mac = plan.mac === undefined ? undefined : parseMac(plan.mac);
     makePair(socket, plan, netns, bridge, mac ?? macOf(address));
     setUpInside(plan, netns, address);
+    nameNeighbour(socket, bridge, address, mac ?? macOf(address));
     return {
       address: formatAddress(address),
       prefix: subnetOfRecord(record).prefix,
@@ -179,9 +201,10 @@ export interface Detachment {
   readonly container: string;
   readonly root: string;
   /**
-   * The veth pair goes with the container's network namespace, some milliseconds after its last process: "kernel" leaves
-   * it to that and costs nothing. "now" deletes it and waits until it is gone (10 to 30 ms): for what a crash has left,
-   * and for namespaces that live on.
+   * The veth pair goes with the container's network namespace, some milliseconds after its last process, and on a busy machine later:
+   * "kernel" leaves it to that, and only sets it down (0.2 ms), for the namespace would still answer, by an address that may be
+   * another container's next. "now" deletes it and waits until it is gone (10 to 30 ms): for what a crash has left, and for
+   * namespaces that live on.
    */
   readonly link: "kernel" | "now";
 }
@@ -191,11 +214,14 @@ export interface Detachment {
  * stays for the next container (`removeIdleNetworks`): taking it away and making it again costs more than the container.
  */
 export function detachNetwork({ container, root, link }: Detachment): void {
-  if (link === "now") {
+  {
     using socket = new NetlinkSocket(NETLINK.route);
     const name = `veth0-${linkSuffix(container)}`;
     const alias = findLink(socket, name)?.alias;
-    if (alias === container || alias === "") removeLink(socket, name);
+    if (alias === container || alias === "") {
+      if (link === "now") removeLink(socket, name);
+      else silenceLink(socket, name);
+    }
   }
   using _lock = lockNetworks(root);
   for (const record of listNetworks(root)) {

@@ -19,6 +19,8 @@ export const NLM = {
   ackTlvs: 0x200,
   /** Of requests that make: fail if it is there already; make it if it is not; add it behind the others. */
   excl: 0x200,
+  /** What is there gives way; of requests that make, too. */
+  replace: 0x100,
   create: 0x400,
   append: 0x800,
   /** Of requests that get: all of them. */

@@ -17,6 +17,7 @@ const RTM = {
   getAddr: 22,
   newRoute: 24,
   getRoute: 26,
+  newNeighbour: 28,
 } as const;
 const IFLA = {
   address: 1,
@@ -43,6 +44,8 @@ const IFA = { address: 1, local: 2, broadcast: 4, flags: 8 } as const;
 const IFA_F_PERMANENT = 0x80;
 const RT_SCOPE_UNIVERSE = 0;
 const RTA = { dst: 1, oif: 4, gateway: 5, table: 15 } as const;
+const NDA = { dst: 1, lladdr: 2 } as const;
+const NUD_REACHABLE = 2;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IFLA_BRPORT_MODE = 4;
@@ -60,6 +63,7 @@ export const LOOPBACK_INDEX = 1;
 
 const ifinfomsg = struct({ family: "u8", pad: "u8", type: "u16", index: "i32", flags: "u32", change: "u32" });
 const ifaddrmsg = struct({ family: "u8", prefix: "u8", flags: "u8", scope: "u8", index: "u32" });
+const ndmsg = struct({ family: "u8", pad1: "u8", pad2: "u16", index: "i32", state: "u16", flags: "u8", type: "u8" });
 const rtmsg = struct({
   family: "u8",
   dstPrefix: "u8",
@@ -137,6 +141,25 @@ export function setUp(batch: Batch, link: LinkRef, newName?: string): void {
   batch.message({ type: RTM.setLink, about, header: linkHeader(link, true) }, () => {
     const name = newName ?? (typeof link === "string" ? link : undefined);
     if (name !== undefined) batch.string(IFLA.ifname, name);
+  });
+}
+
+/** Asks for a link to be set down: it carries nothing any more, at once (0.2 ms). Refused with ENODEV if there is none. */
+export function setDown(batch: Batch, name: string): void {
+  batch.message({ type: RTM.newLink, about: `set down the link ${name}`, header: linkHeader(name, false) }, () => {
+    batch.string(IFLA.ifname, name);
+  });
+}
+
+/**
+ * Says who has an address on a link, as if its answer had just come: what is sent there waits for no question, and a question that
+ * nobody has answered so far is (arp(7)).
+ */
+export function setNeighbour(batch: Batch, index: number, address: Address, mac: Uint8Array): void {
+  const about = `name the neighbour of the link ${index}`;
+  const header = ndmsg.encode({ family: inetFamily(address), index, state: NUD_REACHABLE });
+  batch.message({ type: RTM.newNeighbour, flags: NLM.create | NLM.replace, about, header }, () => {
+    batch.bytes(NDA.dst, address).bytes(NDA.lladdr, mac);
   });
 }
 

@@ -6,7 +6,7 @@ import { isErrno } from "../linux/error.ts";
 import { readText, statusOf, workingDirectory } from "../linux/hostpath.ts";
 import { checkConfig } from "../spec/check-config.ts";
 import type { Spec } from "../spec/config.ts";
-import { parseConfig } from "../spec/parse-config.ts";
+import { parseNewConfig } from "../spec/parse-config.ts";
 import { programName } from "./name.ts";
 
 const CONFIG_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -16,6 +16,8 @@ export interface Bundle {
   readonly path: string;
   /** The text of config.json, as it is. */
   readonly config: string;
+  /** Whether JSON.parse alone makes `spec` of that text. */
+  readonly isPlain: boolean;
   readonly spec: Spec;
   /** What is doubtful in it. */
   readonly warnings: readonly string[];
@@ -43,12 +45,13 @@ export function readBundle(given: string | undefined): Bundle {
       hint: `'${programName()} spec' writes one; --bundle names the directory it is in`,
     });
   }
-  const spec = parseConfig(config);
+  const { spec, isPlain } = parseNewConfig(config);
   const warnings = checkConfig(spec);
   if (spec.root === undefined) throw new Failure("config.json: root is missing");
   const rootfs = absolute(spec.root.path, path);
   const status = statusOf(rootfs);
   if (status === undefined) throw new Failure(`invalid rootfs: ${rootfs}: no such file or directory`);
   if (status.type !== "directory") throw new Failure(`invalid rootfs: ${rootfs} is no directory`);
-  return { path, config, spec, warnings, rootfs };
+  // Where there is a warning, something may have been mended.
+  return { path, config, isPlain: isPlain && warnings.length === 0, spec, warnings, rootfs };
 }

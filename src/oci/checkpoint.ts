@@ -24,6 +24,7 @@ import { nonNegative, oneId } from "./arguments.ts";
 import {
   CRIU_FLAGS,
   commonOptions,
+  configFile,
   criuPaths,
   dumpedMounts,
   dumpedNamespaces,
@@ -63,7 +64,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (lock === undefined || init === undefined || (status !== "running" && status !== "paused")) {
     throw new Failure(`Container cannot be checkpointed in ${status} state`);
   }
-  const spec = configOf(globals.root, id);
+  const spec = configOf(globals.root, record);
   const paths = criuPaths(flags);
   const options = [...commonOptions(flags), ...dumpOptions(flags, paths.images)];
   requireCriu();
@@ -88,6 +89,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       [OPTION.trackMemory, isPreDump || flags["parent-path"] !== undefined],
       [OPTION.freezeCgroup, freezer],
       ...options,
+      configFile(spec.annotations),
       ...dumpedMounts(planRecorded(spec, record, globals).rootSteps, ({ target }) => placeIn(root.fd, target)),
       ...dumpedNamespaces(
         joinedNamespaces(spec),
@@ -118,8 +120,11 @@ function dumpOptions(flags: Values<typeof FLAGS>, images: string): Field[] {
   ];
 }
 
-/** Where a path of config.json really is in the container: criu knows mounts by their places, which no links lead to. */
-function placeIn(rootFd: number, path: string): string {
+/**
+ * Where a path of config.json really is in the container: criu knows mounts by their places, which no links lead to. Undefined
+ * if it leads nowhere.
+ */
+function placeIn(rootFd: number, path: string): string | undefined {
   using found = openInRootIfThere(rootFd, path, O_PATH);
-  return found === undefined ? path : (readLink(`/proc/self/fd/${found.fd}`) ?? path);
+  return found === undefined ? undefined : readLink(`/proc/self/fd/${found.fd}`);
 }

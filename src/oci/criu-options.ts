@@ -56,6 +56,7 @@ export const OPTION = {
   lazyPages: 48,
   statusFd: 49,
   orphanTerminal: 50,
+  configFile: 51,
   lsmProfile: 53,
   lsmMountContext: 63,
 } as const;
@@ -100,6 +101,15 @@ export function commonOptions(flags: CriuFlags): Field[] {
   ];
 }
 
+/** The annotation that names a file of criu's own options, which go before ours; and the file of those that name none, as with runc. */
+export const CRIU_CONFIG_ANNOTATION = "org.criu.config";
+const CRIU_CONFIG = "/etc/criu/runc.conf";
+
+/** An empty annotation stands for no file. Pure. */
+export function configFile(annotations: Readonly<Record<string, string>> | undefined): Field {
+  return [OPTION.configFile, (annotations?.[CRIU_CONFIG_ANNOTATION] ?? CRIU_CONFIG) || undefined];
+}
+
 const PORT_LAST = 65535;
 
 /** ADDRESS:PORT, where an IPv6 address may be in brackets. Throws a Failure for what is none. Pure. */
@@ -130,11 +140,21 @@ export function withoutDots(path: string): string {
 }
 
 /**
+ * Throws a Failure for a place that criu would read as something else: whoever is in the container may have renamed what leads
+ * to a mount. Pure.
+ */
+export function checkPlace(place: string | undefined, { target }: BindStep): string {
+  if (place === undefined || place === "/" || place.includes("]:"))
+    throw new Failure(`invalid external mount destination: ${target} leads to ${JSON.stringify(place ?? "nothing")}`);
+  return place;
+}
+
+/**
  * The mounts that are the host's: criu does not look into them, and has them mounted anew. To a dump they are told by their
  * place, and named; to a restore by that name. The name is the place in config.json.
  */
-export function dumpedMounts(steps: readonly RootStep[], placeOf: (step: BindStep) => string): Field[] {
-  return bindsOf(steps).map((step) => [OPTION.external, `mnt[${placeOf(step)}]:${step.target}`]);
+export function dumpedMounts(steps: readonly RootStep[], placeOf: (step: BindStep) => string | undefined): Field[] {
+  return bindsOf(steps).map((step) => [OPTION.external, `mnt[${checkPlace(placeOf(step), step)}]:${step.target}`]);
 }
 
 /** As `dumpedMounts`. */

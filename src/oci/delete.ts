@@ -39,7 +39,7 @@ export async function remove(globals: Globals, id: string, isForced: boolean): P
       hint: "kill it first, or use --force",
     });
   }
-  await finish(globals, record, record.complete ? configOf(globals.root, id) : undefined);
+  await finish(globals, record, record.complete ? configOf(globals.root, record) : undefined);
 }
 
 /** Gives back what a container has, and runs its last hooks; the caller has its lock. */

@@ -11,18 +11,19 @@ import { applyCpuAffinity, cpuAffinity, parseCpuList, resetCpuAffinity } from ".
 import { labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { EventLoop } from "../linux/eventloop.ts";
-import { readText } from "../linux/hostpath.ts";
+import { readLink, readText } from "../linux/hostpath.ts";
 import { sendSignal, waitFor } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, SIG } from "../linux/signal.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { planProcess } from "../plan/process.ts";
 import { checkProcess } from "../spec/check-process.ts";
-import type { Capabilities, Process, Spec } from "../spec/config.ts";
+import type { Capabilities, NamespaceType, Process, Spec } from "../spec/config.ts";
 import { parseProcess } from "../spec/parse-config.ts";
 import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative } from "./arguments.ts";
 import { attend } from "./attend.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
+import { withFixedGroups } from "./fixed-groups.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
@@ -75,9 +76,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (status === "paused" && flags["ignore-paused"] !== true) {
     throw new Failure("cannot exec in a paused container (use --ignore-paused to override)");
   }
-  const spec = configOf(globals.root, id);
+  const spec = configOf(globals.root, record);
   const asked = processOf(spec, flags, command);
-  const process = planProcess({ ...spec, process: asked }, false, seccompOf(spec));
+  const process = withFixedGroups(planProcess({ ...spec, process: asked }, false, seccompOf(spec)));
   if (process.args.length === 0) throw new Failure("process args cannot be empty");
   const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();
@@ -92,7 +93,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   using streams = plainStreams();
   const { child, terminal } = execute({
     init: record.init,
-    namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
+    namespaces: namespacesOf(spec, record.init?.pid ?? 0),
     cgroup: record.cgroupPath === undefined ? undefined : parseChoice(record.cgroupPath, flags.cgroup),
     process,
     detached,
@@ -123,6 +124,13 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   }
   if (detached) return 0;
   return attend({ child, terminal: consoleSocket === undefined ? terminal : undefined, streams, loop, signals });
+}
+
+/** Those of config.json; and the one of clocks that criu gives to every container which it restores. */
+function namespacesOf(spec: Spec, pid: number): NamespaceType[] {
+  const types = (spec.linux?.namespaces ?? []).map(({ type }) => type);
+  const isOther = readLink(`/proc/${pid}/ns/time`) !== readLink("/proc/self/ns/time");
+  return types.includes("time") || !isOther ? types : [...types, "time"];
 }
 
 /** Where the program is to begin; `final` comes once it is in its cgroup: config.md#linux-process, execCPUAffinity. */

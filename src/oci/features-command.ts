@@ -4,7 +4,8 @@
 
 import { supportedFlags } from "../isolation/seccomp/supported-flags.ts";
 import { line } from "../term/output.ts";
-import { VERSION } from "../term/version.ts";
+import { COMMIT, VERSION } from "../term/version.ts";
+import { CRIU_CONFIG_ANNOTATION } from "./criu-options.ts";
 import { features } from "./features.ts";
 
 export const help = { usage: "", flags: {} };
@@ -12,7 +13,9 @@ export const help = { usage: "", flags: {} };
 export function run(): number {
   const told = features({
     version: VERSION,
+    ...(COMMIT === undefined ? {} : { commit: COMMIT }),
     seccompFlags: supportedFlags(),
+    unsafeAnnotations: [CRIU_CONFIG_ANNOTATION],
     has: {
       hooks: true,
       systemd: true,

@@ -79,6 +79,6 @@ function tryFreeze(cgroupPath: string): void {
 }
 
 function sharesPids(root: string, record: ContainerRecord): boolean {
-  const pid = configOf(root, record.id).linux?.namespaces?.find(({ type }) => type === "pid");
+  const pid = configOf(root, record).linux?.namespaces?.find(({ type }) => type === "pid");
   return pid === undefined || (pid.path !== undefined && pid.path !== "");
 }

@@ -43,7 +43,7 @@ function entryOf(globals: Globals, id: string, owners: ReadonlyMap<string, strin
     const record = readRecord(globals.root, id);
     if (record === undefined) return [];
     const status = statusOfContainer(globals.root, record);
-    const { annotations } = configOf(globals.root, id);
+    const { annotations } = configOf(globals.root, record);
     return [
       {
         ociVersion: OCI_VERSION_MAX,

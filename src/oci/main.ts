@@ -8,7 +8,7 @@ import { args } from "../linux/door.ts";
 import { exit } from "../linux/process.ts";
 import type { Flags } from "../term/flags.ts";
 import { line } from "../term/output.ts";
-import { VERSION } from "../term/version.ts";
+import { COMMIT, VERSION } from "../term/version.ts";
 import * as create from "./create.ts";
 import * as remove from "./delete.ts";
 import * as exec from "./exec.ts";
@@ -65,6 +65,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 
 function tellVersion(): void {
   line(`${programName()} version ${VERSION}`);
+  // Docker looks for the three lines by these words.
+  line(`commit: ${COMMIT ?? "unknown"}`);
   line(`spec: ${OCI_VERSION_MAX}`);
 }
 

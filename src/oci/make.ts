@@ -204,6 +204,7 @@ export function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRe
     created: wallClockRfc3339(),
     uid: geteuid(),
     complete: false,
+    ...(bundle.isPlain ? { plainConfig: true } : {}),
     ...(plan.cgroup === undefined ? {} : { cgroupPath: plan.cgroup.path }),
   };
 }

@@ -10,8 +10,9 @@ import type { CgroupView } from "../isolation/plan-cgroup-mount.ts";
 import { cgroupViewOf } from "../plan/cgroup-view.ts";
 import { planContainer } from "../plan/container.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Spec } from "../spec/config.ts";
-import type { Bundle } from "./bundle.ts";
+import type { Mount, Spec } from "../spec/config.ts";
+import { absolute, type Bundle } from "./bundle.ts";
+import { withFixedGroups } from "./fixed-groups.ts";
 import type { Globals } from "./globals.ts";
 import { refuseOurOwn } from "./joined.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -31,7 +32,8 @@ export function planBundle(
   flags: PlanFlags,
   systemd: { readonly path: string; readonly unit: string } | undefined,
 ): Plan {
-  const { spec, rootfs } = bundle;
+  const { rootfs } = bundle;
+  const spec = withAbsoluteSources(bundle);
   const namespaces = spec.linux?.namespaces ?? [];
   const own = (type: string) => namespaces.some((namespace) => namespace.type === type && !namespace.path);
   const has = (type: string) => namespaces.some((namespace) => namespace.type === type);
@@ -54,9 +56,21 @@ export function planBundle(
     noPivot: flags.noPivot,
     ...(systemd === undefined ? {} : { systemdUnit: systemd.unit }),
     cgroupIsOptional: (globals.rootless || inUserNamespace) && !asksForLimits(spec),
-    process: { ...plan.process, newKeyring: flags.newKeyring },
+    process: { ...withFixedGroups(plan.process), newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
   };
+}
+
+/** Sources of bind mounts may be relative to the bundle: config.md#mounts. Pure. */
+function withAbsoluteSources({ spec, path }: Bundle): Spec {
+  if (spec.mounts === undefined) return spec;
+  const isBind = ({ type, options = [] }: Mount) =>
+    type === "bind" || options.includes("bind") || options.includes("rbind");
+  const isRelative = (mount: Mount) => isBind(mount) && mount.source !== undefined && /^[^/]/.test(mount.source);
+  const mounts = spec.mounts.map((mount) =>
+    isRelative(mount) ? { ...mount, source: absolute(mount.source ?? "", path) } : mount,
+  );
+  return { ...spec, mounts };
 }
 
 /** The plan that a container on record was made by. */
@@ -64,7 +78,7 @@ export function planRecorded(spec: Spec, record: ContainerRecord, globals: Globa
   const { id, bundle, rootfs, cgroupPath, systemd } = record;
   const unit = systemd === undefined || cgroupPath === undefined ? undefined : { path: cgroupPath, unit: systemd.unit };
   const flags = { noPivot: false, newKeyring: true };
-  return planBundle({ path: bundle, config: "", spec, warnings: [], rootfs }, id, globals, flags, unit);
+  return planBundle({ path: bundle, config: "", isPlain: false, spec, warnings: [], rootfs }, id, globals, flags, unit);
 }
 
 /** Whether a cgroup is needed for more than to hold the container's processes; rules for devices are kept by the kernel anyway. */

@@ -54,6 +54,8 @@ export interface ContainerRecord {
   /** The unit of systemd's that has the cgroup. */
   readonly systemd?: SystemdUnit;
   readonly rdt?: RdtGroup;
+  /** Whether JSON.parse alone makes of the copy of config.json what was made of it when it was checked. */
+  readonly plainConfig?: true;
 }
 
 export interface RecordPaths {
@@ -181,8 +183,9 @@ export function recordOf(root: string, id: string): ContainerRecord {
 }
 
 /** The config that a container was made from; it was checked then. */
-export function configOf(root: string, id: string): Spec {
-  return parseConfig(readText(pathsOf(root, id).config));
+export function configOf(root: string, { id, plainConfig }: Pick<ContainerRecord, "id" | "plainConfig">): Spec {
+  const text = readText(pathsOf(root, id).config);
+  return plainConfig === true ? (JSON.parse(text) as Spec) : parseConfig(text);
 }
 
 export function removeRecord(root: string, id: string): void {

@@ -7,6 +7,7 @@ import { nameProcess } from "../container/state.ts";
 import { connectTerminal } from "../container/streams.ts";
 import { supervise } from "../container/supervise.ts";
 import { Failure } from "../failure.ts";
+import type { BindStep, FilesystemStep } from "../isolation/root-steps.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { duplicate, type Handle } from "../linux/fd.ts";
 import {
@@ -16,6 +17,7 @@ import {
   O_PATH,
   O_RDONLY,
   openHost,
+  readLink,
   readTextIfThere,
   removeDirectory,
   writeNewFile,
@@ -36,7 +38,9 @@ import {
   CRIU_FLAGS,
   type CriuPaths,
   cgroupRoot,
+  checkPlace,
   commonOptions,
+  configFile,
   criuPaths,
   inheritedStreams,
   OPTION,
@@ -110,12 +114,15 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     }
     const options = [
       ...given,
+      configFile(bundle.spec.annotations),
       ...namespaces.fields,
       [OPTION.lsmProfile, flags["lsm-profile"]] as const,
       [OPTION.lsmMountContext, flags["lsm-mount-context"]] as const,
     ];
     const { directory } = pathsOf(globals.root, id);
-    const request = { options, inherited: namespaces.inherited };
+    // Where criu leaves cgroups alone, it is in the container's itself, and so is all that it makes.
+    const cgroupPath = flags["manage-cgroups-mode"] === "ignore" ? plan.cgroup?.path : undefined;
+    const request = { options, inherited: namespaces.inherited, cgroupPath };
     const child = restoreInto(plan, record, directory, paths, request, (stage, pid, fds) => {
       if (stage === "setup-namespaces") {
         hooked?.run("prestart", plan.hooks?.prestart ?? [], hooked.state("creating", pid));
@@ -149,6 +156,8 @@ interface Request {
   readonly options: Parameters<typeof callCriu>[0]["options"];
   /** Files that criu is to have open. */
   readonly inherited: readonly string[];
+  /** Of the cgroup that criu is to run in, if that is to be another than ours. */
+  readonly cgroupPath: string | undefined;
 }
 type Notified = (stage: string, pid: number, fds: readonly Handle[]) => void;
 
@@ -180,6 +189,7 @@ function restoreInto(
       type: REQUEST.restore,
       log: `${paths.work}/${LOG_FILE}`,
       inherited,
+      cgroupPath: request.cgroupPath,
       notified,
       options: [
         [OPTION.imagesFd, images.fd],
@@ -202,16 +212,28 @@ function restoreInto(
   }
 }
 
-/** Where the host's files are mounted on: a root file system that no container has run in may not have these places. */
+/**
+ * Where the host's files are mounted on: a root file system that no container has run in may not have these places, nor what is
+ * mounted above them from the host. What criu mounts itself it fills as well.
+ */
 function makeMountPoints({ rootSteps }: Plan, rootfs: string): void {
   using root = openHost(rootfs, O_PATH | O_DIRECTORY);
-  const covered = rootSteps.flatMap((step) => (step.do === "mount" || step.do === "bind" ? [`${step.target}/`] : []));
+  const above: (FilesystemStep | BindStep)[] = [];
   for (const step of rootSteps) {
-    if (step.do === "mount") makeDirectoriesInRoot(root.fd, step.target).close();
-    if (step.do !== "bind" || covered.some((above) => step.target.startsWith(above))) continue;
+    if (step.do !== "mount" && step.do !== "bind") continue;
+    const covering = above.findLast(({ target }) => step.target.startsWith(`${target}/`));
+    above.push(step);
+    if (covering?.do === "mount") continue;
+    using host = covering === undefined ? undefined : openHost(covering.source, O_PATH | O_DIRECTORY);
+    const [fd, path] = [host?.fd ?? root.fd, step.target.slice(covering?.target.length ?? 0)];
+    if (step.do === "mount") {
+      makeDirectoriesInRoot(fd, path).close();
+      continue;
+    }
     using source = openHost(step.source, O_PATH);
     const make = statusOfFd(source.fd, step.source).type === "directory" ? makeDirectoriesInRoot : makeFileInRoot;
-    make(root.fd, step.target).close();
+    using made = make(fd, path);
+    checkPlace(readLink(`/proc/self/fd/${made.fd}`), step);
   }
 }
 

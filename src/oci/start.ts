@@ -61,7 +61,7 @@ function passGateOf(globals: Globals, id: string): { record: ContainerRecord; sp
   using _lock = lockRecord(globals.root, id);
   const record = recordOf(globals.root, id);
   refuseUnlessCreated(globals, record);
-  const spec = configOf(globals.root, id);
+  const spec = configOf(globals.root, record);
   const channel = passGate(pathsOf(globals.root, id).gate, record.init?.pid ?? 0);
   if (channel === undefined) throw new Failure("cannot start an already running container");
   return { record, spec, channel };

@@ -31,7 +31,7 @@ export const help = { usage: "CONTAINER", flags: {} };
 export function run(argv: readonly string[], globals: Globals): number {
   const { rest } = parseFlags("state", {}, argv, { program: programName() });
   const record = recordOf(globals.root, oneId("state", rest));
-  const state = stateOf(record, configOf(globals.root, record.id), statusOfContainer(globals.root, record));
+  const state = stateOf(record, configOf(globals.root, record), statusOfContainer(globals.root, record));
   line(JSON.stringify(state, undefined, 2));
   return 0;
 }

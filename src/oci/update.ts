@@ -37,7 +37,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (statusOfContainer(globals.root, record) === "stopped") throw new Failure("container not running");
   if (record.cgroupPath === undefined) throw new Failure("cannot update: the container has no cgroup");
   const { resources, ...given } = flags as UpdateFlags & { readonly resources?: string };
-  const spec = configOf(globals.root, id);
+  const spec = configOf(globals.root, record);
   const current = spec.linux?.resources ?? {};
   const asked = resources === undefined ? askedByFlags(given, globals) : readResources(resources);
   const update = completeUpdate(asked, current);

@@ -22,7 +22,7 @@ export interface Ask extends Pick<Exchange, "method" | "headers" | "body" | "sin
   readonly host: string;
   /** The domain that credentials are filed under: docker.io is asked at another host. */
   readonly domain: string;
-  /** Below `/v2/`; or absolute, as the registry has given it. */
+  /** Below `/v2/`, or with a `/` in front below nothing; or absolute, as the registry has given it. */
   readonly path: string;
   /** What the token has to allow, as in `repository:NAME:pull`; undefined for none. */
   readonly scope: string | undefined;
@@ -76,12 +76,15 @@ export class Session {
   }
 
   async #try(ask: Ask, progress?: (bytes: number) => void): Promise<Answer | TransportError> {
+    // Others that ask the same host at the same time may find it out first.
+    const known = this.#schemes.get(ask.host);
     try {
       return await this.#follow(ask, progress);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       const hasNoTls = error.code === "EPROTO" || error.trouble === "cut";
-      if (!hasNoTls || !this.#mayBePlain(ask.host) || this.#schemes.has(ask.host)) return error;
+      const isSettled = known !== undefined || this.#schemes.get(ask.host) === "https";
+      if (!hasNoTls || !this.#mayBePlain(ask.host) || isSettled) return error;
       this.#schemes.set(ask.host, "http");
       return this.#try(ask, progress);
     }
@@ -92,7 +95,7 @@ export class Session {
     const key = `${host} ${scope ?? ""}`;
     const scheme = this.#schemes.get(host) ?? "https";
     const origin = `${scheme}://${host}`;
-    let url = `${origin}/v2/${path}`;
+    let url = path.startsWith("/") ? `${origin}${path}` : `${origin}/v2/${path}`;
     if (originOf(path) !== "") url = this.#onwards(path, url, exchange);
     let wasRefused = false;
     for (let redirects = 0; redirects <= REDIRECT_LIMIT; ) {

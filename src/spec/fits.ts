@@ -23,6 +23,8 @@ export interface Tally {
   members: number;
   /** A number that may have been another one in the text, or more of something than is taken for granted. */
   doubtful: boolean;
+  /** Whether fields were deleted or filled in. */
+  changed?: boolean;
 }
 
 /** Lists and objects that are longer, and fields unknown to the specification that are deeper, are looked at more closely. */
@@ -156,9 +158,12 @@ function objectMisfit(shape: ObjectShape<Fields, Fields>, value: unknown, tally:
     if (found === undefined) continue;
     if (!isBlank(field, item)) return within(key, found);
     delete value[key];
+    tally.changed = true;
     if (field === required[key]) missing++;
   }
-  return missing === 0 ? undefined : fillIn(required, value);
+  if (missing === 0) return undefined;
+  tally.changed = true;
+  return fillIn(required, value);
 }
 
 /** Gives the missing fields their defaults. */

@@ -22,6 +22,15 @@ export function parseConfig(text: string): Spec {
   return parseAs(spec, text, "config.json");
 }
 
+/** As `parseConfig`, with whether JSON.parse alone makes the same of the text: then that is how it may be read again. */
+export function parseNewConfig(text: string): { readonly spec: Spec; readonly isPlain: boolean } {
+  let isPlain = false;
+  const parsed = parseAs(spec, text, "config.json", () => {
+    isPlain = true;
+  });
+  return { spec: parsed, isPlain };
+}
+
 /** The process of `exec --process`. */
 export function parseProcess(text: string, source = "process"): Process {
   return parseAs(process, text, source);
@@ -32,14 +41,18 @@ export function parseResources(text: string, source = "resources"): Resources {
   return parseAs(resources, text, source);
 }
 
-function parseAs<S extends Shape>(shape: S, text: string, source: string): Infer<S> {
+/** @param plainly called if JSON.parse alone makes the same of the text */
+function parseAs<S extends Shape>(shape: S, text: string, source: string, plainly = (): void => {}): Infer<S> {
   if (text.length > TEXT_LIMIT_CHARACTERS) throw new Failure(`${source}: is larger than 16 MiB`);
   if (text.charCodeAt(0) === BYTE_ORDER_MARK) throw new Failure(`${source}: begins with a byte order mark`);
   const plain = parsePlain(text);
   if (plain !== undefined) {
     const tally: Tally = { exact: false, members: 0, doubtful: false };
     assertFits(shape, plain.value, tally, source);
-    if (!tally.doubtful && tally.members === plain.members) return plain.value;
+    if (!tally.doubtful && tally.members === plain.members) {
+      if (tally.changed !== true) plainly();
+      return plain.value;
+    }
   }
   const value = parseStrict(text, source);
   assertFits(shape, value, { exact: true, members: 0, doubtful: false }, source);

@@ -1,12 +1,12 @@
 /** COPY and ADD: what goes where, with which attributes. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, linkSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build, buildIn, contextOf, printed } from "./build-context.ts";
+import { build, buildIn, contextOf, printed, stepsOf } from "./build-context.ts";
 import { type Engine, e2e } from "./harness.ts";
 import { tar } from "./tar.ts";
 
@@ -193,6 +193,49 @@ e2e("ADD unpacks archives of all kinds, downloads, and checks what it was told",
     }
   } finally {
     served.close();
+  }
+});
+
+e2e("ADD fetches repositories: a branch, a directory of it, with and without .git", async (engine) => {
+  const base = join(engine.directory, "repositories");
+  const at = join(base, "one.git");
+  mkdirSync(join(at, "sub"), { recursive: true });
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-C", at, "-c", "user.name=t", "-c", "user.email=t@example.org", ...args], { stdio: "pipe" });
+  git("init", "-q", "-b", "main");
+  writeFileSync(join(at, "top"), "top");
+  writeFileSync(join(at, "sub/file"), "on main");
+  symlinkSync("/etc", join(at, "outside"));
+  git("add", ".");
+  git("commit", "-qm", "one");
+  git("checkout", "-qb", "other");
+  writeFileSync(join(at, "sub/file"), "on other");
+  git("commit", "-qam", "two");
+  git("checkout", "-q", "main");
+  const flags = ["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1", "--port=9419", `--base-path=${base}`];
+  const daemon = spawn("git", [...flags, "--verbose", base], { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise((resolve) => daemon.once("exit", resolve));
+  try {
+    await new Promise((resolve) => daemon.stderr.once("data", resolve));
+    const url = "git://127.0.0.1:9419/one.git";
+    const lines = [`ADD ${url} /all/`, `ADD ${url}#other:sub /t/`, `ADD --keep-git-dir=true ${url}#main /kept`];
+    const { id, context } = await build(engine, { Dockerfile: dockerfile(...lines) });
+    const script =
+      "cd /; cat all/top all/sub/file t/file; readlink all/outside; ls -d all/.git kept/.git 2>/dev/null; true";
+    assert.equal(await printed(engine, id, "sh", "-c", script), "topon mainon other/etc\nkept/.git\n");
+    assert.deepEqual(stepsOf(await buildIn(engine, context)).done, []);
+    for (const [line, reason] of [
+      [`ADD ${url}#nothing /t/`, /git cannot get .*nothing/],
+      [`ADD ${url}#main:outside /t/`, /there is no 'outside'/],
+      [`ADD ${url}#--upload-pack=x /t/`, /is no branch, tag or commit/],
+    ] as const) {
+      const { status, stderr } = await engine.call(["build", contextOf(engine, { Dockerfile: dockerfile(line) })]);
+      assert.equal(status, 125, stderr);
+      assert.match(stderr, reason);
+    }
+  } finally {
+    daemon.kill();
+    await ended;
   }
 });
 

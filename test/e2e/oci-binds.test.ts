@@ -150,3 +150,16 @@ oci("ids are mapped as the user namespace does that the container joins", async 
   assert.equal(stdout, "100:211\n", stderr);
   await runtime.remove(id);
 });
+
+oci("a relative source is the bundle's, wherever the runtime is called", async (runtime) => {
+  const bundle = runtime.bundle({
+    script: "cat /one /two",
+    moreMounts: [
+      { source: "beside", destination: "/one", options: ["bind"] },
+      { source: "./beside", destination: "/two", type: "bind" },
+    ],
+  });
+  writeFileSync(join(bundle, "beside"), "in the bundle\n");
+  const { stdout, stderr } = await runtime.call(["run", "--bundle", bundle, runtime.newId()], { cwd: "/" });
+  assert.equal(stdout, "in the bundle\nin the bundle\n", stderr);
+});

@@ -88,7 +88,7 @@ function linked(runtime: Runtime, name: string): (...args: string[]) => Promise<
 
 oci("linked as runc it is the runtime, and speaks of itself by that name", async (runtime) => {
   const runc = linked(runtime, "runc");
-  assert.match((await runc("--version")).stdout, /^runc version \d+\.\d+\.\d+\n/);
+  assert.match((await runc("--version")).stdout, /^runc version \d+\.\d+\.\d+\ncommit: \S+\nspec: \d+\.\d+\.\d+\n$/);
   assert.match((await runc("--help")).stdout, /^NAME:\n {3}runc - Open Container Initiative runtime\n/);
   assert.match((await runc("kill", "-h")).stdout, /^NAME:\n {3}runc kill - /);
   const bundle = runtime.bundle({ process: { args: ["/nonexistent"] } });

@@ -85,7 +85,7 @@ pullTest("quiet prints the name alone, and all tags are pulled if so asked", asy
 
 pullTest("of an index, the image for this machine is taken, or the one that was asked for", async (store, registry) => {
   const own = registry.image("app:own", [layer("own")]);
-  const other = registry.image("app:other", [layer("other")], { os: "linux", architecture: "s390x" });
+  const other = registry.image("app:other", [layer("other")], { platform: { os: "linux", architecture: "s390x" } });
   const digest = registry.index("app:all", [other, own]);
   const name = `${registry.host}/app:all`;
   assert.match((await pull(store, name)).stdout, new RegExp(`Digest: ${digest}`));

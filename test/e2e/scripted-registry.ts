@@ -19,7 +19,7 @@ export type ScriptedRegistry = {
   /** How often a blob was asked for. */
   times: (digest: string) => number;
   /** Puts in an image of these layers; its manifest's digest, and those of its layers. */
-  image: (name: string, layers: Buffer[], platform?: Image["platform"]) => Image;
+  image: (name: string, layers: Buffer[], said?: Said) => Image;
   /** Puts in a blob as it is; its digest. */
   blob: (data: Buffer | string) => string;
   /** Puts in a manifest or index as it is, to be announced as of that type; its digest. */
@@ -31,6 +31,9 @@ export type ScriptedRegistry = {
   misbehave: (mischief: Mischief) => void;
   close: () => Promise<void>;
 };
+
+/** What an image says of itself; annotations are wherever they may be. */
+export type Said = { platform?: Image["platform"]; config?: object; annotations?: Record<string, string> };
 
 export type Image = {
   digest: string;
@@ -64,16 +67,15 @@ export async function openRegistry(tls?: { cert: string; key: string }): Promise
     layers: Buffer[],
     diffIds: string[],
     type: string,
-    platform: Image["platform"],
+    { platform = own, config = { Cmd: ["sh"] }, annotations = {} }: Said = {},
   ): Image => {
-    const config = put(
-      JSON.stringify({ ...platform, config: { Cmd: ["sh"] }, rootfs: { type: "layers", diff_ids: diffIds } }),
-    );
+    const configuration = put(JSON.stringify({ ...platform, config, rootfs: { type: "layers", diff_ids: diffIds } }));
     const manifest = {
       schemaVersion: 2,
       mediaType: TYPE.manifest,
-      config: describe(TYPE.config, config),
-      layers: layers.map((layer) => describe(type, put(layer))),
+      config: { ...describe(TYPE.config, configuration), annotations },
+      layers: layers.map((layer) => ({ ...describe(type, put(layer)), annotations })),
+      annotations,
     };
     const data = name(path, TYPE.manifest, JSON.stringify(manifest));
     return { digest: digestOf(data), size: data.length, layers: layers.map(digestOf), platform };
@@ -120,11 +122,11 @@ export async function openRegistry(tls?: { cert: string; key: string }): Promise
     times: (digest) => asked.filter(({ path }) => path.endsWith(`/blobs/${digest}`)).length,
     blob: (data) => digestOf(put(data)),
     document: (path, type, data) => digestOf(name(path, type, data)),
-    image(path, layers, platform = own) {
+    image(path, layers, said) {
       const packed = layers.map((layer) => gzipSync(layer, { level: 1 }));
-      return image(path, packed, layers.map(digestOf), `${TYPE.layer}+gzip`, platform);
+      return image(path, packed, layers.map(digestOf), `${TYPE.layer}+gzip`, said);
     },
-    imageAsIs: (path, layers) => image(path, layers, layers.map(digestOf), TYPE.layer, own),
+    imageAsIs: (path, layers) => image(path, layers, layers.map(digestOf), TYPE.layer),
     index(path, images) {
       const list = images.map(({ digest, size, platform }) => ({ mediaType: TYPE.manifest, digest, size, platform }));
       const text = JSON.stringify({ schemaVersion: 2, mediaType: TYPE.index, manifests: list });

@@ -183,7 +183,7 @@ test("variables are put in where docker does it", () => {
     target: "/home/",
     chown: "x:x",
     chmod: "x",
-    exclude: ["x"],
+    exclude: ["$BAR"],
   });
   has('COPY ["$BAR", "a\\\\ b", "/"]', { sources: ["x", "a b"], target: "/" });
   has("ADD --checksum=sha256:$BAR https://$BAR /", { sources: ["https://x"], checksum: "sha256:x" });

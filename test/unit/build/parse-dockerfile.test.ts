@@ -192,12 +192,14 @@ test("a JSON array is a list of words; what is no JSON is a command for the shel
   assert.deepEqual(only("cmd", `CMD ${"[".repeat(5000)}${"]".repeat(5000)}`).command.form, "shell");
   refused('FROM a\nCMD ["a", 1]', "an array may have nothing but texts in it");
   refused('FROM a\nRUN [["a"]]', "an array may have nothing but texts in it");
+  refused('FROM a\nCMD ["a\\u0000"]', "a word may have no NUL in it");
   refused("FROM a\nSHELL /bin/sh", "SHELL takes a JSON array");
 });
 
-test("CMD and ENTRYPOINT with nothing clear what was there", () => {
-  for (const lines of ["CMD", "CMD []"]) assert.deepEqual(only("cmd", lines).command, { form: "exec", words: [] });
+test("an empty array clears what was there; nothing at all is a command of the shell", () => {
+  assert.deepEqual(only("cmd", "CMD []").command, { form: "exec", words: [] });
   assert.deepEqual(only("entrypoint", "ENTRYPOINT []").command, { form: "exec", words: [] });
+  assert.deepEqual(only("cmd", "CMD").command, { form: "shell", text: "" });
 });
 
 test("heredocs of COPY are sources, by name; their lines are not looked at", () => {
@@ -301,7 +303,8 @@ test("HEALTHCHECK has durations as Go writes them", () => {
   assert.equal(interval("2000us"), 2);
   assert.equal(interval("0"), undefined);
   assert.equal(interval("0s"), undefined);
-  for (const text of ["", "5", "x", "5x", "1e9s", "-5s"])
+  assert.equal(interval(""), undefined);
+  for (const text of ["5", "x", "5x", "1e9s", "-5s"])
     refused(`FROM a\nHEALTHCHECK --interval=${text} CMD a`, "is a duration");
   refused("FROM a\nHEALTHCHECK --interval=50ns CMD a", "is at least 1ms");
   refused("FROM a\nHEALTHCHECK --retries=-1 CMD a", "--retries is a whole number");

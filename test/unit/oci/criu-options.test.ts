@@ -5,6 +5,7 @@ import type { RootStep } from "../../../src/isolation/root-steps.ts";
 import {
   CRIU_FLAGS,
   commonOptions,
+  configFile,
   criuPaths,
   dumpedMounts,
   dumpedNamespaces,
@@ -52,6 +53,14 @@ test("what is bound is the host's: a dump is told where it really is, and its na
   const dumped = dumpedMounts(steps, ({ target }) => target.replace("/var/run", "/run"));
   assert.deepEqual(dumped, [[OPTION.external, "mnt[/run/data]:/var/run/data"]]);
   assert.deepEqual(restoredMounts(steps), [[OPTION.external, "mnt[/var/run/data]:/srv"]]);
+  for (const place of ["/", "/b/data]:/name"])
+    assert.throws(() => dumpedMounts(steps, () => place), /invalid external mount destination/, place);
+});
+
+test("criu's own options are in the file that an annotation names, or in runc's; an empty name is none", () => {
+  assert.deepEqual(configFile(undefined), [OPTION.configFile, "/etc/criu/runc.conf"]);
+  assert.deepEqual(configFile({ "org.criu.config": "/etc/own.conf" }), [OPTION.configFile, "/etc/own.conf"]);
+  assert.deepEqual(configFile({ "org.criu.config": "" }), [OPTION.configFile, undefined]);
 });
 
 test("network and PID namespaces of others are left alone: by inode in a dump, by descriptor in a restore", () => {
