@@ -13,9 +13,9 @@ type Type = RunMount["type"];
 const OPTIONS: Readonly<Record<Type, readonly Option[]>> = {
   bind: ["target", "source", "from", "readonly", "readwrite"],
   cache: ["target", "id", "source", "from", "readonly", "readwrite", "sharing", "mode", "uid", "gid"],
-  tmpfs: ["target", "size"],
-  secret: ["id", "target", "env", "required", "mode", "uid", "gid"],
-  ssh: ["id", "target", "required", "mode", "uid", "gid"],
+  tmpfs: ["target", "size", "readwrite"],
+  secret: ["id", "target", "env", "required", "mode", "uid", "gid", "readonly"],
+  ssh: ["id", "target", "required", "mode", "uid", "gid", "readonly"],
 };
 const TYPES = Object.keys(OPTIONS) as Type[];
 const ALIASES = {
@@ -114,6 +114,7 @@ function mountOf(type: Type, values: Values): RunMount {
   const required = booleanOf(values, "required") ?? false;
   const from = nonEmpty(values.get("from"));
   const source = values.get("source") ?? "";
+  checkAlways(type, values);
   switch (type) {
     case "bind":
       return { type, target: targetOf(type, values), from, source, readWrite: !(readOnlyOf(values) ?? true) };
@@ -179,6 +180,13 @@ function readOnlyOf(values: Values): boolean | undefined {
   const readWrite = booleanOf(values, "readwrite");
   if (readOnly !== undefined && readOnly === readWrite) throw bad("'readonly' and 'readwrite' contradict each other");
   return readOnly ?? (readWrite === undefined ? undefined : !readWrite);
+}
+
+/** These may say what they are, but are nothing else. */
+function checkAlways(type: Type, values: Values): void {
+  const readOnly = readOnlyOf(values);
+  if (type === "tmpfs" && readOnly === true) throw bad("a tmpfs is always writable");
+  if ((type === "secret" || type === "ssh") && readOnly === false) throw bad(`the type ${type} is always read-only`);
 }
 
 function sharingOf(text: string | undefined): (typeof SHARING)[number] {

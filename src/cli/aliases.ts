@@ -65,3 +65,8 @@ export async function readAliasTable(): Promise<ReadonlyMap<string, string>> {
 export async function readAliases(): Promise<Expand> {
   return expandWith(await readAliasTable());
 }
+
+/** Words that begin with an image, with the name that a short one stands for. */
+export async function withFullName([image, ...command]: readonly string[]): Promise<readonly string[]> {
+  return image === undefined ? [] : [(await readAliases())(image), ...command];
+}

@@ -4,6 +4,7 @@
 import { type Health, healthPlanOf } from "../container/health.ts";
 import { readHealth } from "../container/health-file.ts";
 import { containerPaths, type StateRoot } from "../container/paths.ts";
+import { shownStatus } from "../container/pause.ts";
 import { mountSourcesOf } from "../container/prune.ts";
 import { type ContainerState, findContainer } from "../container/state.ts";
 import { volumesInUse } from "../container/usage.ts";
@@ -31,7 +32,7 @@ export function containerRow(root: StateRoot, state: ContainerState, now: number
     Command: commandText(state.command, isWhole),
     CreatedAt: new Date(state.createdMs).toISOString(),
     RunningFor: `${formatAge(now - state.createdMs)} ago`,
-    State: state.status === "creating" ? "created" : state.status,
+    State: shownStatus(state),
     Status: statusText(state, now, healthOf(root, state)),
     Ports: portsText(state),
     Names: state.name,
@@ -55,9 +56,10 @@ function healthOf(root: StateRoot, { id, healthcheck, status }: ContainerState):
 }
 
 function statusText(state: ContainerState, now: number, health: Health["status"] | undefined): string {
-  if (state.status === "creating") return "Created";
+  const status = shownStatus(state);
+  if (status === "created") return "Created";
   if (state.exit === undefined) {
-    const told = health === "starting" ? "health: starting" : health;
+    const told = status === "paused" ? "Paused" : health === "starting" ? "health: starting" : health;
     return `Up ${formatAge(now - (state.startedMs ?? now))}${told === undefined ? "" : ` (${told})`}`;
   }
   const reason = state.exit.outOfMemory ? ", out of memory" : "";
@@ -106,7 +108,7 @@ export function networkOf(root: StateRoot, { id, hasNetwork }: ContainerState): 
   }
 }
 
-const STATUSES = ["created", "running", "exited"];
+const STATUSES = ["created", "running", "paused", "exited"];
 const HEALTHS = ["starting", "healthy", "unhealthy", "none"];
 
 function oneOf(value: string, filter: string, known: readonly string[]): string {
@@ -131,7 +133,7 @@ export function containerFilters(
     status: {
       test: (value) => {
         const wanted = oneOf(value, "status", STATUSES);
-        return ({ status }) => status === (wanted === "created" ? "creating" : wanted);
+        return (state) => shownStatus(state) === wanted;
       },
     },
     health: {

@@ -2,6 +2,7 @@
  * What `inspect` tells of containers and images under the names that docker's has, beside our own: scripts ask for them. Pure.
  */
 import { dockerHealth, type Health } from "../container/health.ts";
+import { shownStatus } from "../container/pause.ts";
 import type { ContainerState } from "../container/state.ts";
 import { familiarName, repositoryOf } from "../image/reference.ts";
 import type { Spec } from "../spec/config.ts";
@@ -50,6 +51,7 @@ export function containerFields(state: ContainerState, facts: ContainerFacts) {
   const { status, init, exit, startedMs, createdMs, name, id, healthcheck, labels, command, image, exposed } = state;
   const { health, spec, network, address, volumes } = facts;
   const isRunning = status === "running";
+  const shown = shownStatus(state);
   const [program = "", ...args] = command;
   return {
     Id: id,
@@ -59,8 +61,9 @@ export function containerFields(state: ContainerState, facts: ContainerFacts) {
     Args: args,
     Image: image,
     State: {
-      Status: status === "creating" ? "created" : status,
+      Status: shown,
       Running: isRunning,
+      Paused: shown === "paused",
       OOMKilled: exit?.outOfMemory ?? false,
       Pid: isRunning ? (init?.pid ?? 0) : 0,
       ExitCode: exit?.code ?? 0,

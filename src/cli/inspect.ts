@@ -4,6 +4,7 @@
 import { currentState } from "../container/control.ts";
 import { readHealth } from "../container/health-file.ts";
 import { containerPaths, type StateRoot, stateRoot } from "../container/paths.ts";
+import { isPaused } from "../container/pause.ts";
 import { findContainer } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import { inspectImage } from "../image/inspect.ts";
@@ -75,7 +76,8 @@ function inspectContainer(root: StateRoot, id: string): unknown {
     address: address === undefined ? "" : formatAddress(address),
     volumes: root.volumes,
   };
-  return { ...state, ...containerFields(state, facts), paths, config: spec ?? null };
+  const status = isPaused(state) ? "paused" : state.status;
+  return { ...state, status, ...containerFields(state, facts), paths, config: spec ?? null };
 }
 
 /** The address that a container has in one of the networks. */

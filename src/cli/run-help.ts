@@ -108,25 +108,30 @@ export const RUN_HELP: Readonly<Record<string, { readonly [Name in keyof typeof 
 };
 
 /** The help as lines: a headline for each group, and all flags in the same columns. */
-export function runHelpLines(): string[] {
+export function runHelpLines(
+  command = "run",
+  about = "Makes a container and runs a command in it.",
+  without: readonly string[] = [],
+): string[] {
   const groups = Object.entries(RUN_HELP).map(([title, flags]) => ({
     title,
-    rows: Object.entries(flags).map(([name, [placeholder, help]]) => {
+    rows: Object.entries(flags).flatMap(([name, [placeholder, help]]) => {
       const flag: Flag = RUN_FLAGS[name as keyof typeof RUN_FLAGS];
-      return [describeFlag(name, flag.short, placeholder), help] as const;
+      return without.includes(name) ? [] : [[describeFlag(name, flag.short, placeholder), help] as const];
     }),
   }));
-  const width = Math.max(...groups.flatMap(({ rows }) => rows.map(([left]) => left.length))) + 2;
+  const shown = groups.filter(({ rows }) => rows.length > 0);
+  const width = Math.max(...shown.flatMap(({ rows }) => rows.map(([left]) => left.length))) + 2;
   return [
-    "Usage: mycontainer run [FLAGS] IMAGE [COMMAND] [ARGUMENT...]",
+    `Usage: mycontainer ${command} [FLAGS] IMAGE [COMMAND] [ARGUMENT...]`,
     "",
-    "Makes a container and runs a command in it.",
-    ...groups.flatMap(({ title, rows }) => ["", `${title}:`, ...rows.map(([left, help]) => left.padEnd(width) + help)]),
+    about,
+    ...shown.flatMap(({ title, rows }) => ["", `${title}:`, ...rows.map(([left, help]) => left.padEnd(width) + help)]),
   ];
 }
 
 /** Prints the help; returns the exit status. */
-export function printRunHelp(): number {
-  for (const text of runHelpLines()) line(text);
+export function printRunHelp(...about: Parameters<typeof runHelpLines>): number {
+  for (const text of runHelpLines(...about)) line(text);
   return 0;
 }

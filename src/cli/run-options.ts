@@ -169,7 +169,27 @@ function mountsOf(flags: RunFlags, cwd: string): MountRequest[] {
   return mounts;
 }
 
-function limitsOf(flags: RunFlags): LimitOptions {
+/** Flags of `run` and `update`, of which each sets a limit. */
+type LimitFlags = Partial<
+  Pick<
+    RunFlags,
+    | "memory"
+    | "memory-swap"
+    | "memory-reservation"
+    | "memory-swappiness"
+    | "cpus"
+    | "cpu-period"
+    | "cpu-quota"
+    | "cpu-shares"
+    | "cpuset-cpus"
+    | "cpuset-mems"
+    | "pids-limit"
+    | "blkio-weight"
+    | "oom-kill-disable"
+  >
+>;
+
+export function limitsOf(flags: LimitFlags): LimitOptions {
   return present({
     memoryBytes: given(flags.memory, (value) => parseMemory(value)),
     memorySwapBytes: given(flags["memory-swap"], (value) => (value === "-1" ? -1 : parseSize(value, "swap size"))),

@@ -5,9 +5,9 @@
 import { capabilitiesOf } from "../container/compose.ts";
 import type { ContainerEvent, Emit } from "../container/events.ts";
 import { stateRoot } from "../container/paths.ts";
+import { prepare } from "../container/prepare.ts";
 import { runDetached, runForeground } from "../container/run.ts";
 import { chooseSeccomp } from "../container/seccomp-choice.ts";
-import { prepareStore } from "../image/resolve.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { environ } from "../linux/door.ts";
@@ -17,17 +17,18 @@ import { isTerminal } from "../linux/tty.ts";
 import { parseFlags } from "../term/flags.ts";
 import { isHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
-import { readAliases } from "./aliases.ts";
+import { withFullName } from "./aliases.ts";
 import { readDefaults } from "./defaults.ts";
 import { readFlagFile } from "./flag-file.ts";
 import { COLOURED, PLAIN, progressLines } from "./progress.ts";
+import { provideImage } from "./provide-image.ts";
 import { requireRoot } from "./root.ts";
 import { RUN_ALIASES, RUN_FLAGS } from "./run-flags.ts";
-import { type RunFlags, runOptionsOf } from "./run-options.ts";
+import { runOptionsOf } from "./run-options.ts";
 
 const STDERR = 2;
 const FIRST_OTHER_FD = 3;
-const PARSING = { stopAtFirstWord: true, aliases: RUN_ALIASES } as const;
+export const PARSING = { stopAtFirstWord: true, aliases: RUN_ALIASES } as const;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const startMs = monotonicMs();
@@ -36,7 +37,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return printRunHelp();
   }
   const { flags, rest } = parseFlags("run", RUN_FLAGS, argv, PARSING);
-  const words = flags.rootfs === true ? rest : await expanded(rest);
+  const words = flags.rootfs === true ? rest : await withFullName(rest);
   const options = runOptionsOf(flags, words, { cwd: workingDirectory(), environ, readFile: readFlagFile });
   const defaults = await readDefaults();
   const seccomp = await chooseSeccomp(options);
@@ -55,35 +56,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!options.rootfs) await provideImage(root.images, options.image, flags);
   const emit = emitter(flags.quiet === true || options.detach);
   const filter = filterOf(seccomp, capabilitiesOf(options));
-  const request = { root, options, defaults, seccomp, filter, emit, startMs };
+  const made = { root, options, defaults, seccomp };
+  const request = { root, options, prepare: (emit: Emit) => prepare(made, emit), filter, emit, startMs };
   if (!options.detach) return runForeground(request);
   line(runDetached(request));
   return 0;
 }
 
-/** With the name that the first word, a short name, stands for. */
-async function expanded([image, ...command]: readonly string[]): Promise<readonly string[]> {
-  return image === undefined ? [] : [(await readAliases())(image), ...command];
-}
-
-/** Has the image in the store, if need be from its registry. That costs nothing where it is there already. */
-async function provideImage(images: string, image: string, flags: RunFlags): Promise<void> {
-  const policy = flags.pull ?? "missing";
-  const isHere = (await prepareStore(images, image)) && (await isForPlatform(images, image, flags));
-  if (policy === "never" || (policy === "missing" && isHere)) return;
-  const { pullToRun } = await import("./pull-to-run.ts");
-  await pullToRun(images, image, { policy, platform: flags.platform, isQuiet: flags.quiet === true });
-}
-
-/** Whether the image that is here is one for the platform that is asked for. */
-async function isForPlatform(images: string, image: string, { platform, pull }: RunFlags): Promise<boolean> {
-  if (platform === undefined) return true;
-  const { checkPlatform } = await import("./pull-to-run.ts");
-  return checkPlatform(images, image, platform, pull === "never");
-}
-
 /** Prints events as they come; with `quiet` only warnings. */
-function emitter(quiet: boolean): Emit {
+export function emitter(quiet: boolean): Emit {
   const style = isTerminal(STDERR) && !environ.some((entry) => entry.startsWith("NO_COLOR=")) ? COLOURED : PLAIN;
   return (event: ContainerEvent) => {
     if (quiet && event.kind !== "warning") return;

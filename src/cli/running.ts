@@ -2,6 +2,7 @@
  * A container that runs, for commands that run something in it.
  */
 import { containerPaths, stateRoot } from "../container/paths.ts";
+import { isPaused } from "../container/pause.ts";
 import { type ContainerState, findContainer, isRunning, type ProcessName, readState } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
@@ -24,6 +25,9 @@ export function runningContainer(name: string): {
     throw new Failure(`container '${state.name}' is not running`, {
       hint: "'mycontainer ps -a' shows what became of it",
     });
+  }
+  if (isPaused(state)) {
+    throw new Failure(`container '${state.name}' is paused`, { hint: `first: mycontainer unpause ${state.name}` });
   }
   // Ours, written by `run`.
   const spec = parseExact(readText(containerPaths(root, state.id).config)) as Spec;

@@ -8,12 +8,12 @@ import type { Defaults, RunOptions } from "./options.ts";
 const DEFAULT_PERIOD_MICROS = 100_000;
 
 /** The memory limit in bytes, or undefined for none. */
-export function memoryLimitBytes(options: RunOptions, defaults: Defaults): number | undefined {
+export function memoryLimitBytes(options: Pick<RunOptions, "limits">, defaults: Defaults): number | undefined {
   const bytes = options.limits.memoryBytes ?? defaults.memoryBytes;
   return bytes === 0 ? undefined : bytes;
 }
 
-export function composeResources(options: RunOptions, defaults: Defaults): Resources {
+export function composeResources(options: Pick<RunOptions, "limits">, defaults: Defaults): Resources {
   const { limits } = options;
   const memory = memoryLimitBytes(options, defaults);
   const reservation = limits.memoryReservationBytes || undefined;
@@ -52,7 +52,7 @@ export function composeResources(options: RunOptions, defaults: Defaults): Resou
  * Memory and swap together; -1 is no limit of swap, undefined that nothing is limited. docker's rules: as much swap again as
  * memory, where only memory is limited, and 0 is as if nothing had been asked for.
  */
-function swapBytes({ limits }: RunOptions, memory: number | undefined): number | undefined {
+function swapBytes({ limits }: Pick<RunOptions, "limits">, memory: number | undefined): number | undefined {
   const asked = limits.memorySwapBytes || undefined;
   if (memory === undefined) {
     if (asked === undefined || asked === -1) return undefined;

@@ -8,11 +8,10 @@ import type { Handle } from "../linux/fd.ts";
 import { readText } from "../linux/hostpath.ts";
 import type { Spec } from "../spec/config.ts";
 import { parseConfig } from "../spec/parse-config.ts";
-import { currentState } from "./control.ts";
-import { waitForLock } from "./destroy.ts";
+import { holdState } from "./hold.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { mountOfEnded, mountOfRunning } from "./root-mount.ts";
-import { type ContainerState, findContainer, lockDirectory } from "./state.ts";
+import { type ContainerState, findContainer } from "./state.ts";
 
 /** A container that is looked into. Its scope's end gives its lock back, if that was taken. */
 export interface Contents extends Disposable {
@@ -35,28 +34,11 @@ function ownersOf(spec: Spec): Contents["owners"] {
   return map === undefined ? undefined : { first: map.hostID, count: map.size };
 }
 
-/** The state of a container; of one that does not run with its lock, for which whoever has it just now is waited for. */
-function holdState(root: StateRoot, name: string, stack: DisposableStack): ContainerState {
-  for (;;) {
-    const { id, status } = currentState(root, findContainer(root, name));
-    const { directory } = containerPaths(root, id);
-    const lock = status === "exited" ? lockDirectory(directory) : undefined;
-    if (lock !== undefined) stack.use(lock);
-    else if (status === "exited") {
-      waitForLock(directory);
-      continue;
-    }
-    // It may have been removed, or started, before it was locked.
-    const state = currentState(root, id);
-    if (state.status === status) return state;
-    lock?.close();
-  }
-}
-
 /** The container that a user names. One that has ended is held, so that nobody removes it meanwhile. */
 export function openContents(root: StateRoot, name: string): Contents {
   using stack = new DisposableStack();
-  const state = holdState(root, name, stack);
+  const { state, lock } = holdState(root, findContainer(root, name));
+  if (lock !== undefined) stack.use(lock);
   const paths = containerPaths(root, state.id);
   const spec = parseConfig(readText(paths.config));
   const image = listRecords(root.images).find(({ digest }) => digest === state.imageDigest);
@@ -94,7 +76,7 @@ export function mountContents(root: StateRoot, contents: Contents): Handle {
     layers: image.layers.map(({ directory }) => directory).reverse(),
     upper: paths.upper,
     work: paths.work,
-    volatile: state.removeAtEnd,
+    volatile: false,
   } as const;
   return mountOfEnded(source, map === undefined ? undefined : { uids: map, gids: map });
 }

@@ -1,18 +1,20 @@
 /**
  * What is done to containers that run or have run: stop, kill, rm, wait.
  */
+import { letGoOn } from "../cgroup/freeze.ts";
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { lockShared } from "../linux/flock.ts";
-import { O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, openHost } from "../linux/hostpath.ts";
+import { exists, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, openHost } from "../linux/hostpath.ts";
 import { readAllText } from "../linux/io.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { parseSignal, SIG } from "../linux/signal.ts";
-import { reconcile, releaseResources, removeFiles, signalAlive, waitForLock } from "./destroy.ts";
+import { awaitChange } from "./await-change.ts";
+import { reconcile, releaseResources, removeFiles, waitForLock } from "./destroy.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type ContainerState, isRunning, lockDirectory, readState } from "./state.ts";
+import { type ContainerState, isIdle, isRunning, lockDirectory, readState } from "./state.ts";
 import { removeOwnVolumes } from "./volumes.ts";
 
 /** The state of a container as it really is: what died half way has been finished first. */
@@ -46,7 +48,13 @@ export function signalContainer(root: StateRoot, id: string, signal: string): vo
   const state = currentState(root, id);
   using init = openInit(state);
   if (init === undefined) throw new Failure(`container '${state.name}' is not running`);
-  sendSignal(init.fd, number);
+  send(state, init.fd, number);
+}
+
+/** Sends a signal to a first process; one that is paused goes on with it, as with docker. */
+function send({ cgroupPath }: ContainerState, initFd: number, signal: number): void {
+  sendSignal(initFd, signal);
+  letGoOn(cgroupPath);
 }
 
 export interface StopOptions {
@@ -62,60 +70,98 @@ export function stopContainer(root: StateRoot, id: string, options: StopOptions 
   const timeoutSeconds = options.timeoutSeconds ?? state.stopTimeoutSeconds;
   using init = openInit(state);
   if (init !== undefined) {
-    signalAlive(init.fd, signal, state.cgroupPath);
+    send(state, init.fd, signal);
     const timeoutMs = timeoutSeconds < 0 ? Number.MAX_SAFE_INTEGER : timeoutSeconds * 1000;
-    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) signalAlive(init.fd, SIG.KILL, state.cgroupPath);
+    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) sendSignal(init.fd, SIG.KILL);
   }
   waitForLock(containerPaths(root, id).directory);
+}
+
+/** The state of a container that is to be removed; with force, that it cannot be read is no reason to leave it. */
+function readIfPossible(root: StateRoot, id: string, force: boolean): ContainerState | undefined {
+  try {
+    return readState(root, id);
+  } catch (error) {
+    if (!force) throw error;
+    return undefined;
+  }
 }
 
 /** Removes a container that has ended; with `force`, also one that runs. */
 export function removeContainer(root: StateRoot, id: string, options: { force: boolean; volumes: boolean }): void {
   const { directory } = containerPaths(root, id);
-  reconcile(root, id);
-  let state: ContainerState | undefined;
-  try {
-    state = readState(root, id);
-  } catch (error) {
-    if (!options.force) throw error;
-  }
-  if (state !== undefined && state.status !== "exited") {
-    if (!options.force) {
-      throw new Failure(`container '${state.name}' is running`, {
-        hint: `stop it first, or use 'mycontainer rm --force ${state.name}'`,
-      });
+  for (;;) {
+    reconcile(root, id);
+    const state = readIfPossible(root, id, options.force);
+    if (state !== undefined && !isIdle(state)) {
+      if (!options.force) {
+        throw new Failure(`container '${state.name}' is running`, {
+          hint: `stop it first, or use 'mycontainer rm --force ${state.name}'`,
+        });
+      }
+      using init = openInit(state);
+      if (init === undefined && state.status === "creating") {
+        awaitChange(directory);
+        continue;
+      }
+      if (init !== undefined) send(state, init.fd, SIG.KILL);
+      waitForLock(directory);
     }
-    using init = openInit(state);
-    if (init !== undefined) signalAlive(init.fd, SIG.KILL, state.cgroupPath);
-    waitForLock(directory);
+    using held = lockDirectory(directory);
+    if (held === undefined) {
+      // Its supervisor has removed it, or somebody else; or one that has just told of its end is not done with it.
+      if (!exists(directory)) return;
+      awaitChange(directory);
+      continue;
+    }
+    if (state !== undefined) releaseResources(root, state, "now");
+    removeFiles(root, state ?? { id, name: id });
+    if (options.volumes) removeOwnVolumes(root, id);
+    return;
   }
-  using held = lockDirectory(directory);
-  // Its supervisor has removed it already, or somebody else does now.
-  if (held === undefined) return;
-  if (state !== undefined) releaseResources(root, state, "now");
-  removeFiles(root, state ?? { id, name: id });
-  if (options.volumes) removeOwnVolumes(root, id);
+}
+
+/** A container whose end is going to be waited for: what it needs is open, and stays so if the container is removed. */
+export interface Waiting extends Disposable {
+  /** Waits for the end. Returns the exit code. */
+  readonly end: () => number;
 }
 
 /**
- * Waits for a container's end. Returns its exit code.
+ * Gets ready to wait for the end of a container that runs.
  * The file `exit`, opened before the wait, is how the code comes to us even if the container is removed at its end.
  */
-export function waitContainer(root: StateRoot, id: string): number {
-  const state = currentState(root, id);
-  if (state.exit !== undefined) return state.exit.code;
+export function beginWait(root: StateRoot, { id, name }: Pick<ContainerState, "id" | "name">): Waiting {
   const paths = containerPaths(root, id);
+  using stack = new DisposableStack();
+  let handles: readonly [directory: Handle, exit: Handle] | undefined;
   try {
-    using directory = openHost(paths.directory, O_RDONLY | O_DIRECTORY);
-    using exit = openHost(paths.exit, O_RDWR | O_CREAT);
-    lockShared(directory.fd, paths.directory);
-    const told = readAllText(exit.fd, paths.exit);
-    if (told !== "") return Number(told);
+    const directory = stack.use(openHost(paths.directory, O_RDONLY | O_DIRECTORY));
+    handles = [directory, stack.use(openHost(paths.exit, O_RDWR | O_CREAT))];
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }
-  const ended = readState(root, id)?.exit;
-  if (ended === undefined)
-    throw new Failure(`container '${state.name}' was removed before its exit code could be seen`);
-  return ended.code;
+  const kept = stack.move();
+  const end = (): number => {
+    if (handles !== undefined) {
+      const [directory, exit] = handles;
+      lockShared(directory.fd, paths.directory);
+      const told = readAllText(exit.fd, paths.exit);
+      if (told !== "") return Number(told);
+    }
+    const ended = readState(root, id)?.exit;
+    if (ended === undefined) throw new Failure(`container '${name}' was removed before its exit code could be seen`);
+    return ended.code;
+  };
+  return { end, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/** Waits for a container's end. Returns its exit code. */
+export function waitContainer(root: StateRoot, id: string): number {
+  const state = currentState(root, id);
+  if (state.status === "exited" && state.exit !== undefined) return state.exit.code;
+  // As docker has it: it does not run.
+  if (state.status === "created") return 0;
+  using waiting = beginWait(root, state);
+  return waiting.end();
 }

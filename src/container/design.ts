@@ -45,6 +45,8 @@ export interface Ground {
   readonly seccomp: SeccompChoice;
   /** The host's ids that the container's are, with `--userns`. */
   readonly idMap?: HostRange;
+  /** Whether what it writes has to outlast its first end, whatever becomes of it then: it is only made, or made again. */
+  readonly keepsRoot?: boolean;
   /** Descriptors of trees in which /etc/passwd and /etc/group are looked for, one after the other. */
   readonly accountRoots: readonly number[];
 }
@@ -131,7 +133,8 @@ export function imageOf(root: StateRoot, options: RunOptions): ResolvedImage {
   return options.rootfs ? directoryImage(options.image) : resolveImage(root.images, options.image);
 }
 
-export function rootSource({ options, image }: Pick<Ground, "options" | "image">, paths: ContainerPaths): RootSource {
+export function rootSource(ground: Omit<Ground, "accountRoots">, paths: ContainerPaths): RootSource {
+  const { options, image } = ground;
   if (image.directory !== undefined) return { kind: "directory", path: image.directory };
   return {
     kind: "overlay",
@@ -139,7 +142,7 @@ export function rootSource({ options, image }: Pick<Ground, "options" | "image">
     layers: image.layers,
     upper: paths.upper,
     work: paths.work,
-    volatile: isRemovedAtEnd(options),
+    volatile: isRemovedAtEnd(options) && ground.keepsRoot !== true,
   };
 }
 
@@ -175,7 +178,7 @@ export function volumesOf(
 }
 
 /** What is given, before an id and an image have been found. */
-export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp"> & {
+export type PrepareRequest = Pick<Ground, "root" | "options" | "defaults" | "seccomp" | "keepsRoot"> & {
   /** What the root is made of, if that is no image that has a name. */
   readonly image?: ResolvedImage;
 };

@@ -3,11 +3,11 @@
  * Every step may have been done before, or never; each is idempotent.
  */
 import { destroyCgroup } from "../cgroup/apply.ts";
-import { isFrozen, thaw } from "../cgroup/freeze.ts";
+import { letGoOn } from "../cgroup/freeze.ts";
 import { wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
 import { lock } from "../linux/flock.ts";
-import { exists, O_DIRECTORY, O_RDONLY, openHost, removeTree } from "../linux/hostpath.ts";
+import { exists, O_DIRECTORY, O_RDONLY, openHost, readTextIfThere, removeTree } from "../linux/hostpath.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
@@ -17,6 +17,7 @@ import { containerPaths, type StateRoot } from "./paths.ts";
 import { endForsakenPause } from "./standstill.ts";
 import {
   type ContainerState,
+  isIdle,
   isRunning,
   listIds,
   lockDirectory,
@@ -32,12 +33,6 @@ const KILL_TIMEOUT_MS = 10_000;
 /** 128 and SIGKILL: the kernel kills a container with its supervisor. */
 const KILLED_WITH_SUPERVISOR = 137;
 
-/** Sends a signal, and lets what stands still take it: what is frozen on cgroups of version 1 does not even take a SIGKILL. */
-export function signalAlive(pidfd: number, signal: number, cgroupPath: string): void {
-  sendSignal(pidfd, signal);
-  if (isFrozen(cgroupPath)) thaw(cgroupPath);
-}
-
 /** Ends the container's first process, and with it all others, if it still runs. */
 export function killContainer(state: ContainerState): void {
   const { init } = state;
@@ -45,7 +40,8 @@ export function killContainer(state: ContainerState): void {
   using pidfd = openPidfd(init.pid);
   // Between the two looks the pid may have become somebody else's: the descriptor names one process for good.
   if (pidfd === undefined || !isRunning(init)) return;
-  signalAlive(pidfd.fd, SIG.KILL, state.cgroupPath);
+  sendSignal(pidfd.fd, SIG.KILL);
+  letGoOn(state.cgroupPath);
   waitReadable(pidfd.fd, KILL_TIMEOUT_MS);
 }
 
@@ -70,8 +66,9 @@ export function releaseResources(
 
 /** Removes what is on disk of a container whose resources have been released. */
 export function removeFiles(root: StateRoot, state: Pick<ContainerState, "id" | "name">): void {
-  const { directory } = containerPaths(root, state.id);
-  if (state.name !== state.id) releaseName(root, state.name, state.id);
+  const { directory, name: renamed } = containerPaths(root, state.id);
+  const name = readTextIfThere(renamed) ?? state.name;
+  if (name !== state.id) releaseName(root, name, state.id);
   removeTree(directory);
 }
 
@@ -80,6 +77,13 @@ export function removeAll(root: StateRoot, state: Pick<ContainerState, "id" | "n
   // First what would not be found again.
   removeOwnVolumes(root, state.id);
   removeFiles(root, state);
+}
+
+/** What becomes of a container that did not come to run: it is what it was before; one that never was more is removed. */
+export function fallBack(root: StateRoot, state: ContainerState): void {
+  const { before, init: _init, ...rest } = state;
+  if (before === undefined) removeAll(root, state);
+  else writeState(root, { ...rest, status: before, hasNetwork: false }, { durable: true });
 }
 
 /** Finishes a container whose supervisor is gone; the caller has its lock. */
@@ -91,10 +95,13 @@ function recover(root: StateRoot, id: string): void {
     removeAll(root, { id, name: id });
     return;
   }
-  if (state.status === "exited") return;
+  if (isIdle(state)) return;
   releaseResources(root, state, "now");
-  const wasStarted = state.status === "running";
-  if (state.removeAtEnd || !wasStarted) {
+  if (state.status === "creating") {
+    fallBack(root, state);
+    return;
+  }
+  if (state.removeAtEnd) {
     removeAll(root, state);
     return;
   }
@@ -119,7 +126,7 @@ export function reconcile(root: StateRoot, id: string): boolean {
   }
   const state = readState(root, id);
   // A dead supervisor's lock is held for a moment more by the child that is about to die with it.
-  if (state === undefined || state.status === "exited") return false;
+  if (state === undefined || isIdle(state)) return false;
   if (isRunning(state.supervisor)) {
     endForsakenPause(root, state);
     return false;

@@ -15,7 +15,7 @@ import type { Filter } from "../isolation/seccomp/install.ts";
 import { openOffsetsOf } from "../isolation/time-offsets.ts";
 import { isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
-import { O_RDONLY, openHost } from "../linux/hostpath.ts";
+import { O_RDONLY, openHost, readTextIfThere } from "../linux/hostpath.ts";
 import { cloneHostTree } from "../linux/mount.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { type Child, fork, PR, prctl, sendSignal, waitFor } from "../linux/process.ts";
@@ -33,6 +33,7 @@ import { hasMountHooks, inStep, isPlaced, lateBinds, runInit } from "./init.ts";
 import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import type { InheritedSignals } from "./program.ts";
+import { withoutCgroup } from "./without-cgroup.ts";
 
 export interface LaunchOptions {
   readonly plan: Plan;
@@ -119,13 +120,22 @@ function makeCgroup({ plan, emit }: LaunchOptions): CgroupPlan | undefined {
   }
 }
 
+/** What is to be done where the planned cgroup could not be made. */
+function withoutOwnCgroup(asked: LaunchOptions): LaunchOptions {
+  const { plan } = asked;
+  if (plan.cgroup === undefined || plan.systemdUnit !== undefined) return asked;
+  return { ...asked, plan: withoutCgroup(plan, plan.cgroup, readTextIfThere("/proc/self/cgroup") ?? "") };
+}
+
 /** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
-export function launch(options: LaunchOptions): Launched {
-  const { plan, root } = options;
-  if (options.tellsSteps === true) tellSetup(options);
+export function launch(asked: LaunchOptions): Launched {
+  const { root } = asked;
+  if (asked.tellsSteps === true) tellSetup(asked);
   using stack = new DisposableStack();
   stack.use(root);
-  const cgroup = makeCgroup(options);
+  const cgroup = makeCgroup(asked);
+  const options = cgroup === undefined ? withoutOwnCgroup(asked) : asked;
+  const { plan } = options;
   const cgroupFd = cgroup === undefined ? undefined : openForClone(cgroup);
   if (cgroupFd !== undefined) stack.use(cgroupFd);
   const cgroupJoins = cgroup === undefined ? [] : openForJoin(cgroup);

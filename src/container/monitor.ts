@@ -14,6 +14,7 @@ import { setTitle } from "../linux/title.ts";
 import { awaitReport, send } from "./channel.ts";
 import { LogWriter, type StreamName } from "./log.ts";
 import { reportFailure } from "./program.ts";
+import { Spectators } from "./spectators.ts";
 import { supervise } from "./supervise.ts";
 
 /**
@@ -98,14 +99,19 @@ export function superviseLogging(
   sources: LoggedStreams["sources"],
   logPath: string,
   { checks, ...options }: { signals: readonly number[]; timeoutMs?: number; checks: Checks },
+  look: { readonly stand: Handle; readonly terminal: Handle | undefined; readonly interactive: boolean },
 ): Ending {
   using log = new LogWriter(logPath);
   using loop = new EventLoop();
   using _checks = checks(loop);
   const buffer = new Uint8Array(CHUNK_BYTES);
+  const spectators = new Spectators(loop, look.stand, look.terminal, { interactive: look.interactive });
   const readFrom = (stream: StreamName, from: Handle): boolean => {
     const count = attempt("read", from.fd, buffer, CHUNK_BYTES);
-    if (count > 0) log.take(stream, buffer.subarray(0, count));
+    if (count > 0) {
+      log.take(stream, buffer.subarray(0, count));
+      spectators.tell(stream, buffer.subarray(0, count));
+    }
     // EIO is the end of a terminal; EAGAIN is only that there is no more now.
     else if (count !== -EAGAIN && loop.isWatching(from.fd)) loop.unwatch(from.fd);
     return count > 0;
@@ -116,6 +122,7 @@ export function superviseLogging(
   }
   const ending = supervise({ child, loop, forward: true, ...options });
   for (const { stream, from } of sources) while (readFrom(stream, from)) {}
+  spectators.end();
   return ending;
 }
 const EAGAIN = 11;

@@ -33,10 +33,16 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set(["images", "networks"
 export interface ContainerPaths {
   readonly directory: string;
   readonly config: string;
+  /** What it was made by, for those that can be started again. */
+  readonly options: string;
   readonly state: string;
+  /** Its name, if that is another than when it was made. */
+  readonly name: string;
   readonly log: string;
   /** Made by whoever waits for the end, filled with the exit code by the supervisor. */
   readonly exit: string;
+  /** The socket of its monitor, for `attach`. */
+  readonly attach: string;
   /** What its health checks have found; only where there are any. */
   readonly health: string;
   readonly healthLock: string;
@@ -56,9 +62,12 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
   return {
     directory,
     config: `${directory}/config.json`,
+    options: `${directory}/options.json`,
     state: `${directory}/state.json`,
+    name: `${directory}/name`,
     log: `${directory}/log`,
     exit: `${directory}/exit`,
+    attach: `${directory}/attach`,
     health: `${directory}/health.json`,
     healthLock: `${directory}/health.lock`,
     paused: `${directory}/paused`,

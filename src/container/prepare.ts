@@ -28,7 +28,7 @@ import { reservePorts } from "../network/ports.ts";
 import type { IdMaps, Plan } from "../plan/plan.ts";
 import { stringifyExact } from "../spec/json.ts";
 import { memoryLimitBytes } from "./compose-resources.ts";
-import type { Design, PrepareRequest } from "./design.ts";
+import type { Design, Ground, PrepareRequest } from "./design.ts";
 import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design.ts";
 import { reconcile, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
@@ -40,6 +40,7 @@ import { openRoot } from "./open-root.ts";
 import type { Defaults, RunOptions } from "./options.ts";
 import type { ContainerPaths, StateRoot } from "./paths.ts";
 import { containerPaths } from "./paths.ts";
+import { savedText } from "./saved-text.ts";
 import type { ContainerState } from "./state.ts";
 import { claim, claimName, isValidId, nameProcess, releaseName, writeState } from "./state.ts";
 import { ensureVolume } from "./volumes.ts";
@@ -65,27 +66,51 @@ const ID_TRIES = 16;
 const OTHERS_WRITE = 0o022;
 
 /** Makes a container's directory with all that is on disk of it, and takes what it needs of the host's ports. */
-export function prepare({ root, options, defaults, seccomp, ...given }: PrepareRequest, emit: Emit): Prepared {
+export function prepare({ image: given, ...request }: PrepareRequest, emit: Emit): Prepared {
+  const { root, options } = request;
   checkOwner(root);
   // The directory comes first, and then the look at the image: whoever removes images takes them out of sight, and then looks for
   // directories (image/aside.ts). An id needs one look more, for the container's own.
-  const baseName = given.image?.baseName ?? baseNameIn(options.image) ?? imageOf(root, options).baseName;
+  const baseName = given?.baseName ?? baseNameIn(options.image) ?? imageOf(root, options).baseName;
   const { id, lock } = claimNewId(root, baseName);
   const name = options.name ?? id;
   using stack = new DisposableStack();
   stack.use(lock);
   stack.defer(() => removeAll(root, { id, name }));
-  const image = given.image ?? imageOf(root, options);
+  const image = given ?? imageOf(root, options);
   takeName(root, name, id);
   emit({ kind: "creating", id });
-  const paths = containerPaths(root, id);
-  const removeAtEnd = isRemovedAtEnd(options);
   const idMap = options.userns ? chooseIdRange() : undefined;
-  const idMaps = idMap === undefined ? undefined : mapsOf(idMap);
-  const ground = { root, options, defaults, seccomp, image, id, ...(idMap === undefined ? {} : { idMap }) };
-  if (image.directory === undefined) makeOverlayDirectories(paths, idMaps);
-  const source = rootSource({ options, image }, paths);
-  const rootMount = stack.use(openRoot(source, idMaps === undefined ? {} : { idMaps }));
+  if (image.directory === undefined) makeOverlayDirectories(containerPaths(root, id), mapsOf(idMap));
+  const ground = { ...request, image, id, ...(idMap === undefined ? {} : { idMap }) };
+  const prepared = equip(ground, { name, lock }, stack, emit);
+  if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
+  stack.move();
+  return prepared;
+}
+
+export interface Identity {
+  readonly name: string;
+  readonly lock: Handle;
+  /** What is known of it, if it is made again. */
+  readonly former?: ContainerState;
+}
+
+/**
+ * All of a container but its directory: its root, its plan, its ports, and the record of what is about to be done. What is opened
+ * goes with the stack.
+ */
+export function equip(
+  ground: Omit<Ground, "accountRoots">,
+  { name, lock, former }: Identity,
+  stack: DisposableStack,
+  emit: Emit,
+): Prepared {
+  const { root, options, defaults, image, id } = ground;
+  const paths = containerPaths(root, id);
+  const idMaps = mapsOf(ground.idMap);
+  const removeAtEnd = isRemovedAtEnd(options);
+  const rootMount = stack.use(openRoot(rootSource(ground, paths), idMaps === undefined ? {} : { idMaps }));
   makeBindSources(options);
   const designed = design({ ...ground, accountRoots: [rootMount.fd] });
   for (const [target, path] of Object.entries(volumesOf(root, options, image, id))) {
@@ -93,14 +118,18 @@ export function prepare({ root, options, defaults, seccomp, ...given }: PrepareR
   }
   if (designed.ownNetworkFiles) writeNetworkFiles(paths, options, designed.plan);
   const { network } = designed.plan;
-  const ports = reservePorts(network.kind === "bridge" ? network.ports : []);
+  const isStarted = ground.keepsRoot !== true || former !== undefined;
+  const ports = reservePorts(network.kind === "bridge" && isStarted ? network.ports : []);
   for (const handle of ports.handles) stack.use(handle);
-  const state = initialState(options, defaults, image, designed, ports.ports, { id, name, removeAtEnd });
+  const fresh = initialState(options, defaults, image, designed, ports.ports, { id, name, removeAtEnd });
+  const state = former === undefined ? fresh : madeAgain(fresh, former);
   writeNewFile(paths.config, stringifyExact(designed.spec));
+  if (former === undefined && (!removeAtEnd || ground.keepsRoot === true)) {
+    const { terminal } = designed.plan.process;
+    writeNewFile(paths.options, savedText({ options, defaults, terminal, interactive: designed.interactive }));
+  }
   writeState(root, state, { durable: !removeAtEnd });
-  if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
   for (const text of designed.plan.cgroup?.warnings ?? []) emit({ kind: "warning", text });
-  stack.move();
   return {
     plan: designed.plan,
     state,
@@ -113,6 +142,17 @@ export function prepare({ root, options, defaults, seccomp, ...given }: PrepareR
     interactive: designed.interactive,
     ownNetworkFiles: designed.ownNetworkFiles,
     cgroupTold: tellCgroup(options, defaults, designed),
+  };
+}
+
+/** The state of a container that is made again: what it was before stays known until it runs. */
+function madeAgain(fresh: ContainerState, former: ContainerState): ContainerState {
+  const { name, image, createdMs, labels, exit, removeAtEnd, status } = former;
+  return {
+    ...fresh,
+    ...{ name, image, createdMs, labels, removeAtEnd },
+    ...(exit === undefined ? {} : { exit }),
+    before: status === "created" ? "created" : "exited",
   };
 }
 
@@ -129,7 +169,8 @@ function writeIdFile(path: string, id: string): void {
   }
 }
 
-function mapsOf(range: HostRange): IdMaps {
+function mapsOf(range: HostRange | undefined): IdMaps | undefined {
+  if (range === undefined) return undefined;
   const map = [{ containerID: 0, ...range }];
   return { uids: map, gids: map };
 }
@@ -209,7 +250,7 @@ function claimNewId(root: StateRoot, baseName: string): { id: string; lock: Hand
 }
 
 /** Gives the container its name. A name of a container that has died half way is freed first. */
-function takeName(root: StateRoot, name: string, id: string): void {
+export function takeName(root: StateRoot, name: string, id: string): void {
   if (name === id) return;
   if (!isValidId(name)) {
     throw new Failure(`bad container name '${name}'`, {

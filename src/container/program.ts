@@ -153,7 +153,7 @@ function giveUpPrivileges(
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which is still there now; with it, the later the better.
   if (!plan.noNewPrivileges) install(filter, socketFd);
   prctl(PR.setKeepcaps, 1);
-  setGroups(plan.user.additionalGids ?? []);
+  if (plan.keepsGroups !== true) setGroups(plan.user.additionalGids ?? []);
   setIds(plan.user.uid, plan.user.gid);
   const lacking = applyCapabilities(plan.capabilities);
   if (plan.noNewPrivileges) prctl(PR.setNoNewPrivs, 1);

@@ -3,7 +3,6 @@
  */
 import { ownChoice } from "../cgroup/choice.ts";
 import { oomKills } from "../cgroup/stats.ts";
-import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { monotonicMs, wallClockMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
@@ -16,7 +15,7 @@ import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from ".
 import { type Attached, attachNetwork } from "../network/attach.ts";
 import { ownLine } from "../network/files.ts";
 import { type Attendance, attend, leave, lookIfNeeded } from "./attendance.ts";
-import { reconcileAll, releaseResources, removeAll } from "./destroy.ts";
+import { fallBack, reconcileAll, releaseResources, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { healthPlanOf } from "./health.ts";
 import { beginHealth } from "./health-file.ts";
@@ -24,10 +23,11 @@ import { watchHealth } from "./health-watch.ts";
 import { type Launched, launch } from "./launch.ts";
 import { beginLog } from "./log.ts";
 import { inMonitor, loggedStreams, superviseLogging } from "./monitor.ts";
-import type { Defaults, RunOptions } from "./options.ts";
+import type { RunOptions } from "./options.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
 import type { InheritedSignals } from "./program.ts";
+import { openStand } from "./spectators.ts";
 import { type ContainerState, type Exit, nameProcess, writeState } from "./state.ts";
 import { connectTerminal, plainStreams } from "./streams.ts";
 import { supervise } from "./supervise.ts";
@@ -80,7 +80,8 @@ export function start(options: StartOptions): Running {
       },
     });
     if (healthPlanOf(state.healthcheck) !== undefined) beginHealth(root, state.id, monotonicMs());
-    state = { ...state, status: "running", startedMs: wallClockMs() };
+    const { before: _before, exit: _exit, ...rest } = state;
+    state = { ...rest, status: "running", startedMs: wallClockMs() };
     writeState(root, state, { durable });
     emit({ kind: "ready", bootMs: monotonicMs() - options.startMs });
     return { ...launched, prepared, state, startedAtMs: monotonicMs(), attendance };
@@ -116,7 +117,7 @@ function tellMade(prepared: Prepared, attached: Attached | undefined, emit: Emit
 /** Undoes a container that did not come to run. */
 function discard(root: StateRoot, prepared: Prepared, state: ContainerState): void {
   releaseResources(root, state, "now");
-  removeAll(root, state);
+  fallBack(root, state);
   for (const port of prepared.ports.handles) port.close();
   prepared.lock.close();
 }
@@ -172,9 +173,9 @@ function tellWaiting(root: StateRoot, state: ContainerState, code: number): void
 /** What is to be run, and how that is told. */
 export interface RunRequest {
   readonly root: StateRoot;
-  readonly options: RunOptions;
-  readonly defaults: Defaults;
-  readonly seccomp: SeccompChoice;
+  readonly options: Pick<RunOptions, "timeoutSeconds" | "sigProxy">;
+  /** Has the container ready to be made: by prepare.ts, or again.ts. */
+  readonly prepare: (emit: Emit) => Prepared;
   /** Compiled before, since compiling one may mean to load the compiler. */
   readonly filter: Filter | undefined;
   readonly emit: Emit;
@@ -197,7 +198,7 @@ export function runForeground(request: RunRequest): number {
   const signals = forwardableSignals();
   const inherited = { mask: blockExactly(signals), ignored: ignoredSignals() };
   const attendance = attend(root);
-  const prepared = prepare(request, emit);
+  const prepared = request.prepare(emit);
   using loop = new EventLoop();
   using streams = plainStreams();
   const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles: [] });
@@ -238,24 +239,27 @@ export function runDetached(request: RunRequest): string {
   return inMonitor(
     () => {
       const attendance = attend(root);
-      const prepared = prepare(request, emit);
+      const prepared = request.prepare(emit);
       beginLog(prepared.paths.log);
       const streams = loggedStreams();
-      const ownHandles = streams.sources.map(({ from }) => from);
+      const stand = openStand(prepared.paths.attach);
+      const ownHandles = [stand, ...streams.sources.map(({ from }) => from)];
       const running = start({ ...request, attendance, prepared, signals: inherited, streams: streams.fds, ownHandles });
       streams.started();
-      return { running, streams, id: prepared.state.id };
+      return { running, streams, stand, id: prepared.state.id };
     },
-    ({ running, streams }) => {
+    ({ running, streams, stand }) => {
       using _streams = streams;
       const { terminal, child, state } = running;
       const sources = terminal === undefined ? streams.sources : ([{ stream: "stdout", from: terminal }] as const);
       reconcileOthers(root, running, emit);
-      const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, {
+      const supervision = {
         signals,
         checks: checksOf(request, running, inherited),
         ...(options.timeoutSeconds === undefined ? {} : { timeoutMs: options.timeoutSeconds * 1000 }),
-      });
+      };
+      const look = { stand, terminal, interactive: running.prepared.interactive };
+      const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, supervision, look);
       finish(root, running, ending, () => {});
     },
     (text) => emit({ kind: "warning", text }),

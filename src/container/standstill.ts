@@ -19,6 +19,8 @@ const isAt = (path: string, file: Handle): boolean => statusOf(path)?.inode === 
 export function whilePaused<T>(root: StateRoot, state: Subject, action: () => T): T {
   if (state.status !== "running") return action();
   const path = containerPaths(root, state.id).paused;
+  // What its user has paused stays so.
+  if (!exists(path) && isFrozen(state.cgroupPath)) return action();
   using _held = claim(path);
   try {
     freeze(state.cgroupPath);

@@ -49,7 +49,9 @@ export interface ContainerState {
   readonly command: readonly string[];
   readonly createdMs: number;
   readonly startedMs?: number;
-  readonly status: "creating" | "running" | "exited";
+  readonly status: "creating" | "created" | "running" | "exited";
+  /** While it is made again: what it is once more if that fails. */
+  readonly before?: "created" | "exited";
   /** Who makes and watches the container. */
   readonly supervisor: ProcessName;
   /** The container's first process. */
@@ -75,6 +77,10 @@ export interface ContainerState {
   /** Only where there is one. */
   readonly healthcheck?: Healthcheck;
 }
+
+/** Whether nothing of it is in the kernel, and nobody is to be there for it. */
+export const isIdle = ({ status }: Pick<ContainerState, "status">): boolean =>
+  status === "exited" || status === "created";
 
 const ID_FORM = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 
@@ -103,7 +109,9 @@ export function readState(root: StateRoot, id: string): ContainerState | undefin
   const text = readTextIfThere(containerPaths(root, id).state);
   if (text === undefined || text === "") return undefined;
   try {
-    return JSON.parse(text) as ContainerState;
+    const state = JSON.parse(text) as ContainerState;
+    const name = readTextIfThere(containerPaths(root, id).name);
+    return name === undefined ? state : { ...state, name };
   } catch (error) {
     throw new Failure(`the state of container '${id}' cannot be read`, {
       hint: `'mycontainer rm --force ${id}' removes it`,

@@ -12,7 +12,7 @@ import { listDirectory, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, openHost } fr
 import { openEntry } from "../linux/rootpath.ts";
 import { statusWithUsage } from "../linux/status.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
-import { type ContainerState, listIds, readState } from "./state.ts";
+import { type ContainerState, isIdle, listIds, readState } from "./state.ts";
 import { listVolumes } from "./volumes.ts";
 
 /** A tree below an open directory: the blocks that it takes; files of several names count once. */
@@ -123,7 +123,7 @@ export function usageOfContainers(root: StateRoot, states: readonly ContainerSta
   for (const { id, status } of states) {
     const bytes = usageOf(containerPaths(root, id).directory);
     sizeBytes += bytes;
-    if (status === "exited") reclaimableBytes += bytes;
+    if (isIdle({ status })) reclaimableBytes += bytes;
     else active++;
   }
   return { total: states.length, active, sizeBytes, reclaimableBytes };

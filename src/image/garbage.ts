@@ -15,20 +15,6 @@ function writeIfOther(path: string, text: string): void {
   if (readTextIfThere(path) !== text) replaceFile(path, text, { durable: false });
 }
 
-/** What no record names is removed; nothing at all as long as somebody holds the store. */
-function clear(images: string, records: readonly ImageRecord[]): void {
-  const paths = storePaths(images);
-  using claim = tryClaimStore(images);
-  if (claim === undefined) return;
-  const used = [...records, ...listCached(images)].flatMap((record) => record.layers);
-  const layers = new Set(used.map(({ directory }) => directory));
-  const documents = records.flatMap(({ id, digest }) => [id, digest]);
-  const blobs = new Set([...documents, ...used.map(({ blob }) => blob)].map(hexOf));
-  for (const { name } of listDirectory(paths.layers)) if (!layers.has(name)) removeTree(`${paths.layers}/${name}`);
-  for (const { name } of listDirectory(paths.blobs)) if (!blobs.has(name)) removeFile(`${paths.blobs}/${name}`);
-  removePartials(images);
-}
-
 /**
  * Makes all else in the store agree with the records; as long as a build is under way, nothing of it is removed. The caller holds
  * the lock of writers.
@@ -38,7 +24,7 @@ export function settle(images: string, onFull: "fail" | "go on" = "fail"): void 
   const paths = storePaths(images);
   putBack(images);
   const records = listRecords(images);
-  clear(images, records);
+  removeUnused(images, records);
   // What needs room comes last: on a full disk there is some now.
   try {
     writeIfOther(paths.layout, LAYOUT_TEXT);
@@ -46,4 +32,17 @@ export function settle(images: string, onFull: "fail" | "go on" = "fail"): void 
   } catch (error) {
     if (onFull === "fail" || !isErrno(error, "ENOSPC", "EDQUOT")) throw error;
   }
+}
+
+function removeUnused(images: string, records: readonly ImageRecord[]): void {
+  using claim = tryClaimStore(images);
+  if (claim === undefined) return;
+  const paths = storePaths(images);
+  const used = [...records, ...listCached(images)].flatMap((record) => record.layers);
+  const layers = new Set(used.map(({ directory }) => directory));
+  const documents = records.flatMap(({ id, digest }) => [id, digest]);
+  const blobs = new Set([...documents, ...used.map(({ blob }) => blob)].map(hexOf));
+  for (const { name } of listDirectory(paths.layers)) if (!layers.has(name)) removeTree(`${paths.layers}/${name}`);
+  for (const { name } of listDirectory(paths.blobs)) if (!blobs.has(name)) removeFile(`${paths.blobs}/${name}`);
+  removePartials(images);
 }

@@ -15,6 +15,9 @@ import { type ImageRecord, listRecords, lockStore, storeFailure, storePaths } fr
 
 const ENOSPC = 28;
 
+/** Writes records, each replacing the one of its name. */
+type Writer = (records: readonly ImageRecord[]) => void;
+
 /** A container that is made of an image. */
 export interface ImageUser {
   readonly container: string;
@@ -79,17 +82,28 @@ function openIfRoom(images: string): Staging | undefined {
   }
 }
 
-/** Changes the records under the lock; a place in `staging/` stands for what is not finished. */
-function change<T>(images: string, staging: Staging | undefined, onFull: "fail" | "go on", action: () => T): T {
-  using _staging = staging;
-  using _writers = lockStore(images);
+/**
+ * Changes the records under the lock; a place in `staging/` stands for what is not finished.
+ * @param kind a removal is done on a full disk as well, where there is no such place: it makes room
+ */
+function change<T>(images: string, kind: "addition" | "removal", action: (write: Writer) => T): T {
   try {
-    const result = action();
-    settle(images, onFull);
-    return result;
+    using staging = kind === "removal" ? openIfRoom(images) : openStaging(images);
+    using _writers = lockStore(images);
+    const { references } = storePaths(images);
+    try {
+      const result = action((records) => {
+        if (staging === undefined) throw new KernelError("write", ENOSPC, references);
+        writeRecords(images, staging, records);
+      });
+      settle(images, kind === "removal" ? "go on" : "fail");
+      return result;
+    } catch (error) {
+      putBack(images);
+      throw error;
+    }
   } catch (error) {
-    putBack(images);
-    throw error;
+    throw storeFailure(images, error);
   }
 }
 
@@ -104,43 +118,29 @@ export function removeImage(
   options: { readonly force: boolean; readonly users: () => readonly ImageUser[] },
 ): readonly Removal[] {
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  try {
-    const staging = openIfRoom(images);
-    return change(images, staging, "go on", () => {
-      const chosen = findRecord(images, text);
-      if (chosen === undefined) throw missingImage(text);
-      const all = listRecords(images);
-      const plan = (): RemovalPlan => planRemoval(text, chosen, all, options.users(), options.force);
-      const { records } = plan();
-      setAside(images, records);
-      // What was found before that is a container by now, and decides whether the image can go.
-      const { keep, tells } = plan();
-      const { references } = storePaths(images);
-      if (keep !== undefined) {
-        if (staging === undefined) throw new KernelError("write", ENOSPC, references);
-        writeRecords(images, staging, [keep]);
-      }
-      dropAside(images, records);
-      syncDirectory(references);
-      return tells;
-    });
-  } catch (error) {
-    throw storeFailure(images, error);
-  }
+  return change(images, "removal", (write) => {
+    const chosen = findRecord(images, text);
+    if (chosen === undefined) throw missingImage(text);
+    const all = listRecords(images);
+    const plan = (): RemovalPlan => planRemoval(text, chosen, all, options.users(), options.force);
+    const { records } = plan();
+    setAside(images, records);
+    // What was found before that is a container by now, and decides whether the image can go.
+    const { keep, tells } = plan();
+    if (keep !== undefined) write([keep]);
+    dropAside(images, records);
+    syncDirectory(storePaths(images).references);
+    return tells;
+  });
 }
 
 /** Gives an image one more name. */
 export function tagImage(images: string, text: string, newName: string): void {
   const name = nameOf(newName);
   if (findRecord(images, text) === undefined) throw missingImage(text);
-  try {
-    const staging = openStaging(images);
-    change(images, staging, "fail", () => {
-      const record = findRecord(images, text);
-      if (record === undefined) throw missingImage(text);
-      writeRecords(images, staging, [{ ...record, name }]);
-    });
-  } catch (error) {
-    throw storeFailure(images, error);
-  }
+  change(images, "addition", (write) => {
+    const record = findRecord(images, text);
+    if (record === undefined) throw missingImage(text);
+    write([{ ...record, name }]);
+  });
 }

@@ -40,8 +40,13 @@ const ID = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 export function resolveImage(images: string, text: string): ResolvedImage {
   const record = findRecord(images, text);
   if (record === undefined) throw missingImage(text);
+  return resolveRecord(images, record, text);
+}
+
+/** The image of a record; `name` is what it was asked for by. */
+export function resolveRecord(images: string, record: ImageRecord, name: string): ResolvedImage {
   return {
-    name: text,
+    name,
     baseName: record.name === null ? "image" : baseNameOf(parseReference(record.name)),
     digest: record.digest,
     id: record.id,

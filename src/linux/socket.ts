@@ -3,7 +3,7 @@
  * Sources: socket(2), unix(7), cmsg(3), ip(7), netlink(7). A peer that has gone is EPIPE, never a signal.
  */
 import { addressOf, encode } from "./door.ts";
-import { call, isErrno } from "./error.ts";
+import { attempt, call, isErrno } from "./error.ts";
 import { AT_FDCWD, callForHandle, Handle } from "./fd.ts";
 import { struct } from "./struct.ts";
 
@@ -94,6 +94,13 @@ export function sendMessage(fd: number, bytes: Uint8Array, fds: readonly number[
     view.setInt32(CMSG_HEADER_BYTES + index * 4, descriptor, true);
   });
   return call("sendmsg", `socket ${fd}`, fd, message, MSG_NOSIGNAL);
+}
+
+const MSG_DONTWAIT = 0x40;
+
+/** Sends one packet if there is room for it at once; false if not, or if the other side is gone. */
+export function trySend(fd: number, bytes: Uint8Array): boolean {
+  return attempt("sendto", fd, bytes, bytes.length, MSG_NOSIGNAL | MSG_DONTWAIT, null, 0) === bytes.length;
 }
 
 export interface Message {

@@ -23,6 +23,7 @@ import { list, parseFlags, text, toggle, type Values } from "../term/flags.ts";
 import { nonNegative } from "./arguments.ts";
 import { attend } from "./attend.ts";
 import { sendPidfd, sendTerminal } from "./descriptor-sockets.ts";
+import { withFixedGroups } from "./fixed-groups.ts";
 import type { Globals } from "./globals.ts";
 import { stateOf } from "./hooked.ts";
 import { listenerOf } from "./listener.ts";
@@ -77,7 +78,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   }
   const spec = configOf(globals.root, record);
   const asked = processOf(spec, flags, command);
-  const process = planProcess({ ...spec, process: asked }, false, seccompOf(spec));
+  const process = withFixedGroups(planProcess({ ...spec, process: asked }, false, seccompOf(spec)));
   if (process.args.length === 0) throw new Failure("process args cannot be empty");
   const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();

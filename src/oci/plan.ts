@@ -12,6 +12,7 @@ import { planContainer } from "../plan/container.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Mount, Spec } from "../spec/config.ts";
 import { absolute, type Bundle } from "./bundle.ts";
+import { withFixedGroups } from "./fixed-groups.ts";
 import type { Globals } from "./globals.ts";
 import { refuseOurOwn } from "./joined.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -55,7 +56,7 @@ export function planBundle(
     noPivot: flags.noPivot,
     ...(systemd === undefined ? {} : { systemdUnit: systemd.unit }),
     cgroupIsOptional: (globals.rootless || inUserNamespace) && !asksForLimits(spec),
-    process: { ...plan.process, newKeyring: flags.newKeyring },
+    process: { ...withFixedGroups(plan.process), newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
   };
 }

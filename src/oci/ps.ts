@@ -2,14 +2,14 @@
  * `ps`: tells which processes a container has.
  */
 import { processesIn } from "../cgroup/members.ts";
+import { DEFAULT_PS_ARGUMENTS, psJson, psTable } from "../container/ps-table.ts";
+import { runPs } from "../container/run-ps.ts";
 import { Failure } from "../failure.ts";
 import { parseFlags, text } from "../term/flags.ts";
 import { print } from "../term/output.ts";
 import type { Globals } from "./globals.ts";
 import { programName } from "./name.ts";
-import { DEFAULT_PS_ARGUMENTS, psJson, psTable } from "./ps-table.ts";
 import { recordOf } from "./record.ts";
-import { runPs } from "./run-ps.ts";
 
 const FLAGS = { format: text("f", "FORMAT", "table or json") } as const;
 

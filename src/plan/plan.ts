@@ -36,6 +36,8 @@ export interface ProcessPlan {
   readonly seccomp: SeccompChoice;
   readonly apparmorProfile?: string;
   readonly selinuxLabel?: string;
+  /** Where groups cannot be set: it has those of whoever makes it. */
+  readonly keepsGroups?: true;
   /** False where the program is to have its caller's session keyring. */
   readonly newKeyring?: boolean;
 }

@@ -5,6 +5,7 @@
 //! the caller has made the target the root of this process. What only the host may set (trusted.overlay.opaque) and
 //! what depends on lower layers (directories that the archive needs and does not have) is told, not done.
 
+mod link;
 mod whiteout;
 
 use crate::archive::Archive;
@@ -267,30 +268,6 @@ impl Target<'_> {
                 }
                 Ok(Former::Removed)
             }
-        }
-    }
-
-    /// A hard link; the outer failure is the archive's, the inner one the call's.
-    fn link(&mut self, entry: &Entry, parent: &OwnedFd, name: &[u8]) -> Result<io::Result<()>> {
-        let target = path::normalize(&entry.target, self.limits.depth)?;
-        let (directory, target_name) = path::split(&target);
-        let missing = || {
-            malformed(format!(
-                "{} is a link to {}, which the archive does not have before it",
-                Shown(&entry.path),
-                Shown(&entry.target)
-            ))
-        };
-        let from = match self.open_in(directory, libc::O_PATH) {
-            Err(_) => return missing(),
-            Ok(from) => from,
-        };
-        match sys::stat_at(&from, target_name) {
-            Ok(status) if sys::is_type(&status, libc::S_IFDIR) || sys::is_whiteout(&status) => {
-                missing()
-            }
-            Ok(_) => Ok(sys::link_at(&from, target_name, parent, name)),
-            Err(_) => missing(),
         }
     }
 

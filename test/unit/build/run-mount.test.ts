@@ -76,6 +76,15 @@ test("each type has its options, by all their names", () => {
   for (const [text, expected] of cases) assert.deepEqual(parseRunMount(text), expected, text);
 });
 
+test("a type may be told to be what it always is", () => {
+  assert.deepEqual(parseRunMount("type=secret,id=k,ro"), parseRunMount("type=secret,id=k"));
+  assert.deepEqual(parseRunMount("type=ssh,readonly=true"), parseRunMount("type=ssh"));
+  assert.deepEqual(parseRunMount("type=tmpfs,target=/t,rw"), parseRunMount("type=tmpfs,target=/t"));
+  refused("type=secret,id=k,ro=false", /always read-only/);
+  refused("type=tmpfs,target=/t,rw=false", /always writable/);
+  refused("type=ssh,rw", /the type ssh has no option 'rw'/);
+});
+
 test("what a type does not take is refused, with what was meant", () => {
   refused("type=bnid,target=/x", /there is no type 'bnid'/, /did you mean bind\?/);
   refused("type=volume,target=/x", /there is no type 'volume'/, /use bind, cache/);

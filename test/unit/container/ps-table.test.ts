@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { psJson, psTable } from "../../../src/container/ps-table.ts";
 import { Failure } from "../../../src/failure.ts";
-import { psJson, psTable } from "../../../src/oci/ps-table.ts";
 
 const output = `UID        PID  PPID  C STIME TTY          TIME CMD
 root         1     0  0 01:30 ?        00:00:00 /sbin/init
