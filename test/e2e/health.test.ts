@@ -1,6 +1,6 @@
 /** Health checks: carried out without a daemon, told by ps and inspect, and in nobody's way. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { readFileSync, watch } from "node:fs";
 import { join } from "node:path";
 import { execOutput, removeAll, startDetached } from "./containers.ts";
 import { type Engine, e2e } from "./harness.ts";
@@ -151,11 +151,24 @@ e2e("a container that stands still is not ill, and can be removed in the midst o
   const seen = engine.start(["exec", id, "sh", "-c", "mkfifo /tmp/checks 2>/dev/null; read x </tmp/checks; echo seen"]);
   await seen.sees("stdout", "seen");
   await seen.ended;
-  const { cgroupPath } = JSON.parse(await told(engine, "inspect", id))[0];
-  const [file, word] = existsSync("/sys/fs/cgroup/cgroup.controllers")
-    ? [`/sys/fs/cgroup${cgroupPath}/cgroup.freeze`, "1"]
-    : [`/sys/fs/cgroup/freezer${cgroupPath}/freezer.state`, "FROZEN"];
-  writeFileSync(file, word);
-  assert.match(await told(engine, "ps"), /\(health: starting\)/);
+  await told(engine, "pause", id);
+  assert.match(await told(engine, "ps"), /Up .* \(Paused\)/);
+  assert.equal(await told(engine, "inspect", "-f", "{{.State.Health.Status}}", id), "starting\n");
+  await removeAll(engine, id);
+});
+
+e2e("a container that is started again begins anew to be healthy", async (engine) => {
+  const id = await startDetached(engine, [...QUICK, "--health-cmd", "test -e /well", "--health-retries", "1"]);
+  await healthIs(engine, id, ({ status }) => status === "unhealthy");
+  await execOutput(engine, id, "touch", "/well");
+  await told(engine, "kill", id);
+  await told(engine, "wait", id);
+  assert.equal(await told(engine, "inspect", "-f", "{{.State.Health.Status}}", id), "unhealthy\n");
+  await told(engine, "start", id);
+  const { results } = await healthIs(engine, id, ({ status }) => status === "healthy");
+  assert.deepEqual(
+    results.filter(({ exitCode }) => exitCode !== 0),
+    [],
+  );
   await removeAll(engine, id);
 });
