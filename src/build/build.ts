@@ -12,7 +12,7 @@ import { SIG } from "../linux/signal.ts";
 import { type Given, globalArguments, predefinedArguments, unusedArguments } from "./arguments.ts";
 import { emptyState, imageRecord, imageState, SCRATCH } from "./base.ts";
 import type { Steps } from "./cached.ts";
-import { openContext } from "./context.ts";
+import { type Context, openContext } from "./context.ts";
 import { expandStage } from "./expand.ts";
 import { keepBuild, keepSteps } from "./finish.ts";
 import type { Dockerfile, Instruction, Stage } from "./instruction.ts";
@@ -31,6 +31,8 @@ import { openMerged } from "./write-layer.ts";
 class Build {
   readonly #site: Site;
   readonly #dockerfile: Dockerfile;
+  /** What it is called in errors. */
+  readonly #file: string;
   readonly #context: Tree;
   readonly #given: Given;
   readonly #globals: ReturnType<typeof globalArguments>;
@@ -41,10 +43,11 @@ class Build {
   #count = 0;
   #isStopped = false;
 
-  constructor(site: Site, dockerfile: Dockerfile, given: Given, context: Tree) {
+  constructor(site: Site, dockerfile: Dockerfile, given: Given, { tree, dockerfile: { name } }: Context) {
     this.#site = site;
     this.#dockerfile = dockerfile;
-    this.#context = context;
+    this.#file = name;
+    this.#context = tree;
     this.#given = given;
     this.#globals = globalArguments(dockerfile, given);
   }
@@ -97,7 +100,8 @@ class Build {
         if (this.#isStopped) throw new Failure("the build was stopped");
       },
     };
-    return carryOutAll(ground, state, instructions);
+    const begun = await carryOutAll(ground, state, triggers, `ONBUILD of ${stage.from}`);
+    return carryOutAll(ground, begun, stage.instructions, this.#file);
   }
 
   async #base(stage: Stage, index: number): Promise<{ state: StageState; triggers: Instruction[] }> {
@@ -202,14 +206,14 @@ function leaveMountNamespace(): void {
  */
 export async function buildImage(site: Site, whenBegun: (stop: () => void) => void): Promise<ImageRecord> {
   leaveMountNamespace();
-  const { tree, dockerfile: file } = openContext(site);
-  const dockerfile = parseDockerfile(file.text, file.name);
+  const context = openContext(site);
+  const dockerfile = parseDockerfile(context.dockerfile.text, context.dockerfile.name);
   const target = targetOf(dockerfile, site.request.target);
   const given = givenBy(site.request);
   for (const name of unusedArguments(dockerfile, given)) {
     site.tell({ kind: "warning", text: `--build-arg ${name} is not asked for by any ARG` });
   }
-  const build = new Build(site, dockerfile, given, tree);
+  const build = new Build(site, dockerfile, given, context);
   whenBegun(() => build.stop());
   try {
     const state = await build.stage(target);

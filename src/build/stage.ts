@@ -128,22 +128,27 @@ function changeConfigAfter(state: StageState, act: Act): StageState {
   return { ...state, config: configAfter(state.config, act, state.hasCmd) ?? state.config };
 }
 
-/** An error with the line of the instruction that it is of. */
-function atLine(line: number, error: unknown): unknown {
+/** An error with the file and the line of the instruction that it is of. */
+function atLine(file: string, line: number, error: unknown): unknown {
   // What the store has no room for is told as such by whoever keeps it.
   if (isErrno(error, "ENOSPC", "EDQUOT")) return error;
   if (!(error instanceof Failure || isErrno(error))) return error;
-  const place = `line ${line}: `;
-  const message = error.message.startsWith(place) ? error.message : `${place}${error.message}`;
+  const known = `line ${line}: `;
+  const text = error.message.startsWith(known) ? error.message.slice(known.length) : error.message;
+  const message = `${file}:${line}: ${text}`;
   const details = error instanceof Failure ? { hint: error.hint, exitCode: error.exitCode } : {};
   return new Failure(message, { ...details, cause: error });
 }
 
-/** Carries out instructions, one after another. */
+/**
+ * Carries out instructions, one after another.
+ * @param file what they stand in, for errors
+ */
 export async function carryOutAll(
   ground: StageGround,
   begin: StageState,
   instructions: readonly Instruction[],
+  file: string,
 ): Promise<StageState> {
   let state = begin;
   for (const instruction of instructions) {
@@ -151,7 +156,7 @@ export async function carryOutAll(
     try {
       state = await carryOut(ground, state, instruction);
     } catch (error) {
-      throw atLine(instruction.line, error);
+      throw atLine(file, instruction.line, error);
     }
   }
   return state;

@@ -28,14 +28,19 @@ interface Freezer {
   readonly version: 1 | 2;
 }
 
-function freezerOf(path: string): Freezer {
+function findFreezer(path: string): Freezer | undefined {
   const layout = detectLayout();
   const directory = directoryOf(layout, "freezer", checkCgroupPath(path));
-  if (directory === undefined)
+  return directory === undefined ? undefined : { directory, version: layout.kind === "v2" ? 2 : 1 };
+}
+
+function freezerOf(path: string): Freezer {
+  const freezer = findFreezer(path);
+  if (freezer === undefined)
     throw new Failure("cannot pause: this host has no 'freezer' controller of cgroups", {
       hint: "mount it below /sys/fs/cgroup, or use cgroups version 2",
     });
-  return { directory, version: layout.kind === "v2" ? 2 : 1 };
+  return freezer;
 }
 
 /** Freezes the cgroup at `path`, and waits until all of its processes stand. Throws a Failure if they do not. */
@@ -55,9 +60,11 @@ export function thaw(path: string): void {
   check(thawDirectory(freezer.directory, freezer.version), freezer);
 }
 
-/** Whether the cgroup is frozen or about to be. */
+/** Whether the cgroup is frozen or about to be. Where the host can freeze nothing, nothing is. */
 export function isFrozen(path: string): boolean {
-  const { directory, version } = freezerOf(path);
+  const freezer = findFreezer(path);
+  if (freezer === undefined) return false;
+  const { directory, version } = freezer;
   const state = readIfAlive(`${directory}/${version === 2 ? "cgroup.freeze" : "freezer.self_freezing"}`);
   return state?.trim() === "1";
 }

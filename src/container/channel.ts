@@ -76,9 +76,13 @@ export interface Received<M> {
   readonly fds: readonly Handle[];
 }
 
+/** Made once: a second one would be written full of zeros. */
+let incoming: Uint8Array | undefined;
+
 /** The next message; undefined if the other side has closed: it has become another program, or died. */
 export function receive<M extends Order | Report>(socketFd: number): Received<M> | undefined {
-  const packet = receiveMessage(socketFd, MESSAGE_LIMIT_BYTES);
+  incoming ??= new Uint8Array(MESSAGE_LIMIT_BYTES);
+  const packet = receiveMessage(socketFd, MESSAGE_LIMIT_BYTES, incoming);
   if (packet === undefined) return undefined;
   // Both sides are this program, one a fork of the other.
   return { message: JSON.parse(decode(packet.bytes)) as M, fds: packet.fds };

@@ -53,7 +53,12 @@ const OWN_VARIABLES: readonly string[] = ["HOSTNAME", "HOME", "TERM"];
 /** How the container was run, as the configuration of an image that is run like it. Pure. */
 export function configOfContainer(
   base: ImageConfig,
-  { command, labels, healthcheck }: Pick<ContainerState, "command" | "labels" | "healthcheck">,
+  {
+    command,
+    labels,
+    healthcheck,
+    exposed = [],
+  }: Pick<ContainerState, "command" | "labels" | "healthcheck" | "exposed">,
   process: { readonly env: readonly string[]; readonly cwd: string },
 ): ImageConfig {
   const entrypoint = base.Entrypoint ?? [];
@@ -65,6 +70,7 @@ export function configOfContainer(
     Cmd: begins ? command.slice(entrypoint.length) : [...command],
     Env: mergeEnv(base.Env ?? [], env),
     ...(Object.keys(labels).length === 0 ? {} : { Labels: labels }),
+    ...(exposed.length === 0 ? {} : { ExposedPorts: Object.fromEntries(exposed.map((port) => [port, {}])) }),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
     ...(process.cwd === (base.WorkingDir || "/") ? {} : { WorkingDir: process.cwd }),
   };

@@ -6,11 +6,12 @@ import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { lockShared } from "../linux/flock.ts";
-import { O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, openHost } from "../linux/hostpath.ts";
+import { exists, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, openHost } from "../linux/hostpath.ts";
 import { readAllText } from "../linux/io.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { parseSignal, SIG } from "../linux/signal.ts";
+import { awaitChange } from "./await-change.ts";
 import { reconcile, releaseResources, removeFiles, waitForLock } from "./destroy.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isIdle, isRunning, lockDirectory, readState } from "./state.ts";
@@ -71,37 +72,53 @@ export function stopContainer(root: StateRoot, id: string, options: StopOptions 
   if (init !== undefined) {
     send(state, init.fd, signal);
     const timeoutMs = timeoutSeconds < 0 ? Number.MAX_SAFE_INTEGER : timeoutSeconds * 1000;
-    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) sendSignal(init.fd, SIG.KILL);
+    if (signal !== SIG.KILL && !waitReadable(init.fd, timeoutMs)) send(state, init.fd, SIG.KILL);
   }
   waitForLock(containerPaths(root, id).directory);
+}
+
+/** The state of a container that is to be removed; with force, that it cannot be read is no reason to leave it. */
+function readIfPossible(root: StateRoot, id: string, force: boolean): ContainerState | undefined {
+  try {
+    return readState(root, id);
+  } catch (error) {
+    if (!force) throw error;
+    return undefined;
+  }
 }
 
 /** Removes a container that has ended; with `force`, also one that runs. */
 export function removeContainer(root: StateRoot, id: string, options: { force: boolean; volumes: boolean }): void {
   const { directory } = containerPaths(root, id);
-  reconcile(root, id);
-  let state: ContainerState | undefined;
-  try {
-    state = readState(root, id);
-  } catch (error) {
-    if (!options.force) throw error;
-  }
-  if (state !== undefined && !isIdle(state)) {
-    if (!options.force) {
-      throw new Failure(`container '${state.name}' is running`, {
-        hint: `stop it first, or use 'mycontainer rm --force ${state.name}'`,
-      });
+  for (;;) {
+    reconcile(root, id);
+    const state = readIfPossible(root, id, options.force);
+    if (state !== undefined && !isIdle(state)) {
+      if (!options.force) {
+        throw new Failure(`container '${state.name}' is running`, {
+          hint: `stop it first, or use 'mycontainer rm --force ${state.name}'`,
+        });
+      }
+      using init = openInit(state);
+      if (init === undefined && state.status === "creating") {
+        awaitChange(directory);
+        continue;
+      }
+      if (init !== undefined) send(state, init.fd, SIG.KILL);
+      waitForLock(directory);
     }
-    using init = openInit(state);
-    if (init !== undefined) send(state, init.fd, SIG.KILL);
-    waitForLock(directory);
+    using held = lockDirectory(directory);
+    if (held === undefined) {
+      // Its supervisor has removed it, or somebody else; or one that has just told of its end is not done with it.
+      if (!exists(directory)) return;
+      awaitChange(directory);
+      continue;
+    }
+    if (state !== undefined) releaseResources(root, state, "now");
+    removeFiles(root, state ?? { id, name: id });
+    if (options.volumes) removeOwnVolumes(root, id);
+    return;
   }
-  using held = lockDirectory(directory);
-  // Its supervisor has removed it already, or somebody else does now.
-  if (held === undefined) return;
-  if (state !== undefined) releaseResources(root, state, "now");
-  removeFiles(root, state ?? { id, name: id });
-  if (options.volumes) removeOwnVolumes(root, id);
 }
 
 /** A container whose end is going to be waited for: what it needs is open, and stays so if the container is removed. */

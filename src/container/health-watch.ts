@@ -3,9 +3,8 @@
  * supervisor only starts it, and hears of its end.
  */
 import { isFrozen } from "../cgroup/freeze.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT } from "../failure.ts";
 import { monotonicMs, wallClockMs } from "../linux/clock.ts";
-import { isErrno } from "../linux/error.ts";
 import type { EventLoop, Timer } from "../linux/eventloop.ts";
 import { type Child, closeFrom, exit, fork, PR, prctl, reapIfEnded, sendSignal, waitFor } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
@@ -55,7 +54,7 @@ class Checks implements Disposable {
 
   #begin(): void {
     // What stands still on purpose is not ill.
-    if (isPaused(this.#watch.state.cgroupPath)) return this.#pause();
+    if (isFrozen(this.#watch.state.cgroupPath)) return this.#pause();
     try {
       const child = fork();
       if (child === undefined) exit(check(this.#watch, this.#plan));
@@ -94,16 +93,6 @@ class Checks implements Disposable {
     sendSignal(child.pidfd.fd, SIG.KILL);
     waitFor(child);
     child.pidfd.close();
-  }
-}
-
-function isPaused(cgroupPath: string): boolean {
-  try {
-    return isFrozen(cgroupPath);
-  } catch (error) {
-    // Where nothing can be paused, nothing is.
-    if (error instanceof Failure || isErrno(error)) return false;
-    throw error;
   }
 }
 

@@ -2,8 +2,8 @@
  * Containers that do not run, held by their lock, so that nobody starts, changes or removes them meanwhile.
  */
 import type { Handle } from "../linux/fd.ts";
+import { awaitChange } from "./await-change.ts";
 import { currentState } from "./control.ts";
-import { waitForLock } from "./destroy.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isIdle, lockDirectory } from "./state.ts";
 
@@ -14,7 +14,7 @@ export function holdState(root: StateRoot, id: string): { readonly state: Contai
     const { directory } = containerPaths(root, id);
     const lock = isIdle({ status }) ? lockDirectory(directory) : undefined;
     if (lock === undefined && isIdle({ status })) {
-      waitForLock(directory);
+      awaitChange(directory);
       continue;
     }
     // It may have been removed, or started, before it was locked.

@@ -6,11 +6,9 @@ import { type ImageUser, type Removal, removeImage } from "../image/remove.ts";
 import { type ImageRecord, listRecords } from "../image/store.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { isErrno } from "../linux/error.ts";
-import type { Handle } from "../linux/fd.ts";
 import { exists, readText } from "../linux/hostpath.ts";
-import { takeChanges, watchDirectory } from "../linux/inotify.ts";
-import { waitReadable } from "../linux/poll.ts";
 import { parseConfig } from "../spec/parse-config.ts";
+import { awaitChange } from "./await-change.ts";
 import { removeContainer } from "./control.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isIdle, listIds, lockDirectory, readState } from "./state.ts";
@@ -42,35 +40,22 @@ export const usersOf = (states: readonly ContainerState[]): ImageUser[] =>
 
 /** How long a container that is being made is waited for: its volumes may have to be filled. */
 const MAKING_TIMEOUT_MS = 30_000;
-/** The kernel tells of a closed file before it gives its lock back. */
-const LOOK_AGAIN_MS = 50;
-
 /** What a container is made of, once that is known: undefined if it came to nothing. */
 function settledState(root: StateRoot, id: string): ContainerState | undefined {
   const { directory } = containerPaths(root, id);
   const deadlineMs = monotonicMs() + MAKING_TIMEOUT_MS;
-  let changes: Handle | undefined;
-  try {
-    for (;;) {
-      const state = readState(root, id);
-      if (state !== undefined || !exists(directory)) return state;
-      // Whoever was about to make it has died.
-      using free = lockDirectory(directory);
-      if (free !== undefined) return undefined;
-      if (monotonicMs() > deadlineMs) {
-        throw new Failure(`container '${id}' has been in the making for long, of an image that is not known yet`, {
-          hint: "try it again",
-        });
-      }
-      if (changes !== undefined) waitReadable(changes.fd, LOOK_AGAIN_MS);
-      if (changes !== undefined) takeChanges(changes.fd);
-      changes ??= watchDirectory(directory);
+  for (;;) {
+    const state = readState(root, id);
+    if (state !== undefined || !exists(directory)) return state;
+    // Whoever was about to make it has died.
+    using free = lockDirectory(directory);
+    if (free !== undefined) return undefined;
+    if (monotonicMs() > deadlineMs) {
+      throw new Failure(`container '${id}' has been in the making for long, of an image that is not known yet`, {
+        hint: "try it again",
+      });
     }
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-    return undefined;
-  } finally {
-    changes?.close();
+    awaitChange(directory);
   }
 }
 

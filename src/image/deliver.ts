@@ -3,12 +3,15 @@
  */
 import { Failure } from "../failure.ts";
 import { attempt, call, isErrno } from "../linux/error.ts";
-import { AT_FDCWD, duplicate, type Handle } from "../linux/fd.ts";
+import { AT_FDCWD, duplicate, type Handle, O_NONBLOCK } from "../linux/fd.ts";
+import { lock, tryLock } from "../linux/flock.ts";
 import {
+  listDirectory,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
   O_NOCTTY,
+  O_NOFOLLOW,
   O_PATH,
   O_WRONLY,
   openHost,
@@ -81,6 +84,7 @@ function openFile(path: string): Target {
   const real = realPath(path);
   if (real === undefined) return new Target(openHost(path, O_WRONLY | O_NOCTTY), `'${path}'`);
   const directory = real.slice(0, real.lastIndexOf("/") + 1) || ".";
+  removeForsaken(directory, real.slice(real.lastIndexOf("/") + 1));
   try {
     const file = openHost(directory, O_WRONLY | O_TMPFILE, FILE_MODE);
     return new Target(file, `'${path}'`, () => giveName(file, real));
@@ -90,6 +94,7 @@ function openFile(path: string): Target {
   }
   const temporary = temporaryFor(real);
   const file = openHost(temporary, O_WRONLY | O_CREAT | O_EXCL, FILE_MODE);
+  lock(file.fd, temporary);
   return new Target(
     file,
     `'${path}'`,
@@ -113,7 +118,23 @@ function realPath(path: string): string | undefined {
   return type === "file" ? (readLink(`/proc/self/fd/${found.fd}`) ?? path) : undefined;
 }
 
+/** Its maker holds the lock of the file. */
 const temporaryFor = (path: string): string => `${path}.${getpid()}.new`;
+
+/** Removes what commands have left that were killed just before they gave their file its name. */
+function removeForsaken(directory: string, name: string): void {
+  for (const entry of listDirectory(directory)) {
+    if (!entry.name.startsWith(`${name}.`) || !/^\.[0-9]+\.new$/.test(entry.name.slice(name.length))) continue;
+    const path = `${directory}/${entry.name}`;
+    try {
+      using file = openHost(path, O_WRONLY | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+      if (tryLock(file.fd, path)) removeFile(path);
+    } catch (error) {
+      // It has its name by now, or is somebody else's.
+      if (!isErrno(error)) throw error;
+    }
+  }
+}
 
 /** Gives a file without a name one; what has that name already is replaced in one step: linkat(2). */
 function giveName(file: Handle, path: string): void {
@@ -127,6 +148,7 @@ function giveName(file: Handle, path: string): void {
   }
   const temporary = temporaryFor(path);
   removeFile(temporary);
+  lock(file.fd, path);
   call("linkat", temporary, AT_FDCWD, `/proc/self/fd/${file.fd}`, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW);
   rename(temporary, path);
 }

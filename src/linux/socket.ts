@@ -128,10 +128,14 @@ function descriptorsOf(control: Uint8Array): Handle[] {
 
 /**
  * Receives one message of at most so many bytes, with its descriptors (CLOEXEC). Undefined at the end.
+ * @param buffer what the bytes are a part of: one may be used again when they are done with
  * @throws RangeError if a packet or its descriptors were more than that: nothing of it is kept
  */
-export function receiveMessage(fd: number, limitBytes: number): Message | undefined {
-  const buffer = new Uint8Array(limitBytes);
+export function receiveMessage(
+  fd: number,
+  limitBytes: number,
+  buffer: Uint8Array = new Uint8Array(limitBytes),
+): Message | undefined {
   const message = enclose(buffer, controlSpace(DESCRIPTORS_LIMIT));
   const length = call("recvmsg", `socket ${fd}`, fd, message, MSG_CMSG_CLOEXEC);
   const { controlLength, flags } = envelope.decode(message);

@@ -78,7 +78,12 @@ export function openNetlinkIn(netns: NetnsRef): NetlinkSocket {
 }
 
 /** Makes the veth pair; what a former container of the same id has left is removed first. */
-function makePair(socket: NetlinkSocket, plan: BridgePlan, netns: NetnsRef, bridge: number, mac: Uint8Array): void {
+function makePair(
+  socket: NetlinkSocket,
+  plan: BridgePlan,
+  netns: NetnsRef,
+  { bridge, address, mac }: { readonly bridge: number; readonly address: Uint8Array; readonly mac: Uint8Array },
+): void {
   const batch = new Batch();
   addVeth(batch, {
     name: plan.hostLink,
@@ -88,6 +93,9 @@ function makePair(socket: NetlinkSocket, plan: BridgePlan, netns: NetnsRef, brid
   });
   setAlias(batch, plan.hostLink, plan.container);
   if (plan.ports.length > 0) setHairpin(batch, plan.hostLink);
+  // The address may have been another's a moment ago: what the host has heard of that one, or is still asking for in vain, would
+  // make the first connections wait, or fail ("no route to host").
+  setNeighbour(batch, bridge, address, mac);
   try {
     socket.apply(batch);
   } catch (error) {
@@ -120,16 +128,6 @@ function setUpInside(plan: BridgePlan, netns: NetnsRef, address: Uint8Array): vo
   socket.apply(second);
 }
 
-/**
- * The address may have been another's a moment ago: what the host has heard of that one, or is still asking for in vain, would
- * make the first connections wait, or fail ("no route to host").
- */
-function nameNeighbour(socket: NetlinkSocket, bridge: number, address: Uint8Array, mac: Uint8Array): void {
-  const batch = new Batch();
-  setNeighbour(batch, bridge, address, mac);
-  socket.apply(batch);
-}
-
 /** Takes a link out of the bridge's traffic. That it has gone already is fine. */
 function silenceLink(socket: NetlinkSocket, name: string): void {
   const batch = new Batch();
@@ -155,9 +153,8 @@ export function attachNetwork(
     using socket = new NetlinkSocket(NETLINK.route);
     const { address, bridge } = join(socket, plan, root, ports);
     const mac = plan.mac === undefined ? undefined : parseMac(plan.mac);
-    makePair(socket, plan, netns, bridge, mac ?? macOf(address));
+    makePair(socket, plan, netns, { bridge, address, mac: mac ?? macOf(address) });
     setUpInside(plan, netns, address);
-    nameNeighbour(socket, bridge, address, mac ?? macOf(address));
     return {
       address: formatAddress(address),
       prefix: subnetOfRecord(record).prefix,

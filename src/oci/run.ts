@@ -48,7 +48,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
 async function removeMade({ record, bundle }: Made, globals: Globals): Promise<void> {
   using lock = lockRecord(globals.root, record.id);
   if (lock !== undefined && readRecord(globals.root, record.id)?.created === record.created) {
-    await finish(globals, record, bundle.spec);
+    // Its first process has been reaped.
+    const { init: _, ...left } = record;
+    await finish(globals, left, bundle.spec);
   }
 }
 

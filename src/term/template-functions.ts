@@ -9,8 +9,13 @@ type Function = (args: readonly unknown[], json: Json) => unknown;
 
 const WIDTH_LIMIT = 1000;
 
-/** A value as Go prints it. */
+/** What a terminal would obey: labels and output of programs are strangers' words. Lines and columns stay. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+/** A value as Go prints it, but for what a terminal would obey. */
 export function printed(value: unknown): string {
+  if (typeof value === "string") return value.replace(CONTROLS, " ");
   if (value === undefined || value === null) return "<no value>";
   if (Array.isArray(value)) return `[${value.map(printed).join(" ")}]`;
   if (typeof value === "function") return "";

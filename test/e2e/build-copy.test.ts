@@ -50,14 +50,14 @@ e2e("sources and targets mean what they mean to docker", async (engine) => {
 e2e("what cannot be copied is refused, with the line and what to do", async (engine) => {
   const files = { "a.txt": "a", "b.txt": "b", "dir/c": "c" };
   const cases: [string, RegExp][] = [
-    ["COPY missing /t", /line 2: there is no 'missing' in the context/],
-    ["COPY *.md /t/", /line 2: nothing matches '\*\.md'/],
-    ["COPY a.txt b.txt /t", /line 2: several files .*\/t\//],
-    ["RUN mkdir -p /t/a.txt\nCOPY a.txt /t/", /line 3: cannot copy a file to \/t\/a\.txt: there is a directory/],
-    ["RUN echo x >/t\nCOPY dir /t", /line 3: .*\/t/],
-    ["COPY --chown=nobody2 a.txt /t", /line 2: .*nobody2/],
-    ["COPY --chmod=9 a.txt /t", /line 2: .*mode '9'/],
-    ["COPY --from=5 a.txt /t", /line 2: .*5/],
+    ["COPY missing /t", /Dockerfile:2: there is no 'missing' in the context/],
+    ["COPY *.md /t/", /Dockerfile:2: nothing matches '\*\.md'/],
+    ["COPY a.txt b.txt /t", /Dockerfile:2: several files .*\/t\//],
+    ["RUN mkdir -p /t/a.txt\nCOPY a.txt /t/", /Dockerfile:3: cannot copy a file to \/t\/a\.txt: there is a directory/],
+    ["RUN echo x >/t\nCOPY dir /t", /Dockerfile:3: .*\/t/],
+    ["COPY --chown=nobody2 a.txt /t", /Dockerfile:2: .*nobody2/],
+    ["COPY --chmod=9 a.txt /t", /Dockerfile:2: .*mode '9'/],
+    ["COPY --from=5 a.txt /t", /Dockerfile:2: .*5/],
   ];
   for (const [line, reason] of cases) {
     const context = contextOf(engine, { ...files, Dockerfile: dockerfile(line) });

@@ -64,7 +64,7 @@ e2e("secrets are seen by the program that asks for them, and are nowhere afterwa
   const required = contextOf(engine, { Dockerfile: dockerfile("RUN --mount=type=secret,id=none,required=true true") });
   const { status, stderr } = await engine.call(["build", required]);
   assert.equal(status, 125);
-  assert.match(stderr, /line 2: the secret 'none' is required.*--secret id=none/);
+  assert.match(stderr, /Dockerfile:2: the secret 'none' is required.*--secret id=none/);
 });
 
 e2e("a program without a network has none", async (engine) => {
@@ -86,7 +86,7 @@ e2e(
     });
     const failed = await engine.call(["build", "-t", "never", context]);
     assert.equal(failed.status, 1);
-    for (const text of ["to stdout", "to stderr", "line 3: ", "exit status 3"])
+    for (const text of ["to stdout", "to stderr", "Dockerfile:3: ", "exit status 3"])
       assert.ok(failed.stderr.includes(text), failed.stderr);
     assert.ok(!failed.stderr.includes("RUN echo never"));
     assert.equal((await engine.call(["images", "-q", "never"])).stdout, "");

@@ -1,6 +1,6 @@
 /** Health checks: carried out without a daemon, told by ps and inspect, and in nobody's way. */
 import assert from "node:assert/strict";
-import { readFileSync, watch } from "node:fs";
+import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execOutput, removeAll, startDetached } from "./containers.ts";
 import { type Engine, e2e } from "./harness.ts";
@@ -143,4 +143,19 @@ e2e("a container in the foreground is checked, too", async (engine) => {
   const flags = [...QUICK, "-q", "--name", "front", "--health-cmd", "echo checked >/tmp/f"];
   const { status, stdout } = await engine.call(["run", ...flags, "busybox", "sh", "-c", script]);
   assert.deepEqual([status, stdout], [0, "ready\nchecked\n"]);
+});
+
+e2e("a container that stands still is not ill, and can be removed in the midst of a check", async (engine) => {
+  const check = ["--health-cmd", "echo x >/tmp/checks; sleep 1000", "--health-timeout", "1h"];
+  const id = await startDetached(engine, [...QUICK, ...check]);
+  const seen = engine.start(["exec", id, "sh", "-c", "mkfifo /tmp/checks 2>/dev/null; read x </tmp/checks; echo seen"]);
+  await seen.sees("stdout", "seen");
+  await seen.ended;
+  const { cgroupPath } = JSON.parse(await told(engine, "inspect", id))[0];
+  const [file, word] = existsSync("/sys/fs/cgroup/cgroup.controllers")
+    ? [`/sys/fs/cgroup${cgroupPath}/cgroup.freeze`, "1"]
+    : [`/sys/fs/cgroup/freezer${cgroupPath}/freezer.state`, "FROZEN"];
+  writeFileSync(file, word);
+  assert.match(await told(engine, "ps"), /\(health: starting\)/);
+  await removeAll(engine, id);
 });

@@ -65,7 +65,7 @@ e2e("a VOLUME without a name has the image's files, and goes with its container"
     "kept\n1234:4321\n",
   );
   assert.deepEqual(volumes(engine), []);
-  const trap = "trap 'exit 5' USR1; echo ready; while :; do sleep 0.01; done";
+  const trap = "trap 'exit 5' USR1; echo ready; sleep 1000 & wait";
   const run = async (...flags: string[]) =>
     (await told(engine, "run", "-d", "--network", "none", ...flags, "volume", "sh", "-c", trap)).trim();
   const id = await run("-l", "more=run");
@@ -113,6 +113,9 @@ e2e("all that an image listens on is published on free ports when that is asked 
     again();
   });
   assert.equal(answer, "hello\n");
+  await told(engine, "commit", id, "committed");
+  const exposed = await told(engine, "inspect", "--type", "image", "-f", "{{json .Config.ExposedPorts}}", "committed");
+  assert.deepEqual(Object.keys(JSON.parse(exposed)).sort(), ["80/tcp", "81/udp", "90/tcp"]);
   await removeAll(engine, id);
   const plain = (await told(engine, "run", "-d", "listening", "sleep", "1000")).trim();
   assert.equal(await told(engine, "ps", "--format", "{{.Ports}}"), "80/tcp, 81/udp\n");

@@ -77,9 +77,9 @@ oci("kill takes names and numbers of signals, and --all reaches every process", 
     script: "sleep 1000 & sleep 1000",
     linux: { namespaces: NAMESPACES.filter(({ type }) => type !== "pid") },
   });
-  const { pid } = await runtime.state(shared);
   await runtime.must(["kill", "--all", shared, "KILL"]);
-  assert.equal((await runtime.state(shared)).status, "stopped", String(pid));
+  // The signal is sent, and not waited for: on a busy machine the process has still to die of it.
+  while ((await runtime.state(shared)).status !== "stopped");
   await runtime.must(["delete", shared]);
 });
 

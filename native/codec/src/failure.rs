@@ -60,6 +60,17 @@ pub fn system(call: &str, path: &[u8], error: &io::Error) -> Failure {
     Failure::new(kind, format!("{call} {}: {error}", Shown(path)))
 }
 
+/// The failure of a directory that an entry is to go into.
+pub fn unusable(directory: &[u8], error: &io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(libc::ENOTDIR | libc::EEXIST | libc::ELOOP) => Failure::new(
+            Kind::Malformed,
+            format!("{} is used as a directory and is none", Shown(directory)),
+        ),
+        _ => system("open", directory, error),
+    }
+}
+
 const SHOWN_BYTES: usize = 200;
 
 /// A path of an archive as it may be shown on a terminal: one line, no control characters, not too long.

@@ -5,12 +5,13 @@
 //! the caller has made the target the root of this process. What only the host may set (trusted.overlay.opaque) and
 //! what depends on lower layers (directories that the archive needs and does not have) is told, not done.
 
+mod link;
 mod whiteout;
 
 use crate::archive::Archive;
 use crate::attributes;
 use crate::entry::{Entry, Type};
-use crate::failure::{Failure, Result, Shown, malformed, system, too_large};
+use crate::failure::{Result, Shown, malformed, system, too_large, unusable};
 use crate::limits::Limits;
 use crate::merge::{self, Merge};
 use crate::sys;
@@ -270,30 +271,6 @@ impl Target<'_> {
         }
     }
 
-    /// A hard link; the outer failure is the archive's, the inner one the call's.
-    fn link(&mut self, entry: &Entry, parent: &OwnedFd, name: &[u8]) -> Result<io::Result<()>> {
-        let target = path::normalize(&entry.target, self.limits.depth)?;
-        let (directory, target_name) = path::split(&target);
-        let missing = || {
-            malformed(format!(
-                "{} is a link to {}, which the archive does not have before it",
-                Shown(&entry.path),
-                Shown(&entry.target)
-            ))
-        };
-        let from = match self.open_in(directory, libc::O_PATH) {
-            Err(_) => return missing(),
-            Ok(from) => from,
-        };
-        match sys::stat_at(&from, target_name) {
-            Ok(status) if sys::is_type(&status, libc::S_IFDIR) || sys::is_whiteout(&status) => {
-                missing()
-            }
-            Ok(_) => Ok(sys::link_at(&from, target_name, parent, name)),
-            Err(_) => missing(),
-        }
-    }
-
     fn fill(&mut self, archive: &mut Archive, entry: &Entry, file: OwnedFd) -> Result<()> {
         let mut file = File::from(file);
         let failed = |error: io::Error| system("write", &entry.path, &error);
@@ -391,15 +368,5 @@ impl Target<'_> {
             }
         }
         Ok(self.done)
-    }
-}
-
-fn unusable(directory: &[u8], error: &io::Error) -> Failure {
-    match error.raw_os_error() {
-        Some(libc::ENOTDIR | libc::EEXIST | libc::ELOOP) => Failure::new(
-            crate::failure::Kind::Malformed,
-            format!("{} is used as a directory and is none", Shown(directory)),
-        ),
-        _ => system("open", directory, error),
     }
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Failure } from "../../../src/failure.ts";
 import { stringifyExact } from "../../../src/spec/json.ts";
-import { parseConfig, parseProcess, parseResources } from "../../../src/spec/parse-config.ts";
+import { parseConfig, parseNewConfig, parseProcess, parseResources } from "../../../src/spec/parse-config.ts";
 import { parseStrict } from "../../../src/spec/strict-json.ts";
 
 const messageOf = (text: string): string => {
@@ -236,4 +236,19 @@ test("no key that is there twice is missed, and none is told that is not", () =>
     }),
     { numRuns: 10_000 },
   );
+});
+
+test("a config that JSON.parse alone reads in the same way is known", () => {
+  const plain = config('"hostname":"a","process":{"cwd":"/","user":{"uid":1,"gid":2}}');
+  assert.deepEqual(parseNewConfig(plain), { spec: JSON.parse(plain), isPlain: true });
+  for (const fields of [
+    // Deleted, filled in, of more than 53 bits, with a colon that is not counted.
+    '"hostname":null',
+    '"process":{"cwd":"/"}',
+    '"linux":{"resources":{"memory":{"limit":9223372036854775807}}}',
+    '"hostname" :"a"',
+  ]) {
+    assert.equal(parseNewConfig(config(fields)).isPlain, false, fields);
+    assert.deepEqual(parseNewConfig(config(fields)).spec, parseConfig(config(fields)), fields);
+  }
 });

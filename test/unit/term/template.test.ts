@@ -89,3 +89,9 @@ test("numbers beyond what JavaScript counts exactly are printed whole", () => {
     "18446744073709551615 more",
   );
 });
+
+test("values have nothing that a terminal would obey, and the template's own text is as it is", () => {
+  const data = { A: "x\u001b[31m\ty\n\u009bz", L: ["\u0007a"] };
+  assert.equal(fill("\u001b[1m{{.A}}|{{.L}}|{{join .L `,`}}", data), "\u001b[1mx [31m\ty\n z|[ a]| a");
+  assert.equal(fill("{{json .A}}", { A: "\u001b" }), '"\\u001b"');
+});
