@@ -148,6 +148,9 @@ export function beginWait(root: StateRoot, { id, name }: Pick<ContainerState, "i
       lockShared(directory.fd, paths.directory);
       const told = readAllText(exit.fd, paths.exit);
       if (told !== "") return Number(told);
+      // Its supervisor was killed, perhaps a moment ago, and told nobody: with our lock given back, that can be finished.
+      directory.close();
+      reconcile(root, id);
     }
     const ended = readState(root, id)?.exit;
     if (ended === undefined) throw new Failure(`container '${name}' was removed before its exit code could be seen`);
