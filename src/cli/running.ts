@@ -3,6 +3,7 @@
  */
 import { containerPaths, stateRoot } from "../container/paths.ts";
 import { isPaused } from "../container/pause.ts";
+import { endForsakenPause } from "../container/standstill.ts";
 import { type ContainerState, findContainer, isRunning, type ProcessName, readState } from "../container/state.ts";
 import { Failure } from "../failure.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
@@ -26,6 +27,8 @@ export function runningContainer(name: string): {
       hint: "'mycontainer ps -a' shows what became of it",
     });
   }
+  // Perhaps by a commit that was killed.
+  if (isPaused(state)) endForsakenPause(root, state);
   if (isPaused(state)) {
     throw new Failure(`container '${state.name}' is paused`, { hint: `first: mycontainer unpause ${state.name}` });
   }

@@ -30,7 +30,18 @@ const SETTLE_MOST_MS = 3000;
 const NAME = "swept:1";
 const LARGE = randomBytes(200_000);
 /** What a store has at its top; all else there was forgotten. */
-const TOP = ["blobs", "index.json", "layers", "lock", "oci-layout", "partial", "references", "staging"];
+const TOP = [
+  "blobs",
+  "cache",
+  "hold",
+  "index.json",
+  "layers",
+  "lock",
+  "oci-layout",
+  "partial",
+  "references",
+  "staging",
+];
 
 type Commands = Pick<Sweep, "before" | "command" | "next">;
 type Scene = { engine: Engine; registry: ScriptedRegistry; out: string; container: string; partials: string[] };
