@@ -12,7 +12,7 @@ import { O_APPEND, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
 import { type Ending, exitCodeOf } from "../linux/process.ts";
 import { blockExactly, forwardableSignals, ignoredSignals, restoreMask } from "../linux/signal.ts";
-import { type Attached, attachNetwork } from "../network/attach.ts";
+import { type Attached, attachNetwork, type Detachment } from "../network/attach.ts";
 import { ownLine } from "../network/files.ts";
 import { type Attendance, attend, leave, lookIfNeeded } from "./attendance.ts";
 import { fallBack, reconcileAll, releaseResources, removeAll } from "./destroy.ts";
@@ -134,14 +134,23 @@ function reconcileOthers(root: StateRoot, { attendance }: Running, emit: Emit): 
   }
 }
 
-/** Cleans up after a container's end, and notes how it ended. Returns the exit code. */
-export function finish(root: StateRoot, running: Running, ending: Ending, emit: Emit): number {
+/**
+ * Cleans up after a container's end, and notes how it ended. Returns the exit code.
+ * @param link how its link goes: nobody waits for the end of a service, whose connections could keep the link for minutes
+ */
+export function finish(
+  root: StateRoot,
+  running: Running,
+  ending: Ending,
+  emit: Emit,
+  link: Detachment["link"] = "kernel",
+): number {
   const { state, prepared } = running;
   const code = exitCodeOf(ending);
   const outOfMemory = code === KILLED && oomKills(state.cgroupPath) > 0;
   const exit: Exit = { code, outOfMemory, finishedMs: wallClockMs() };
   emit({ kind: "cleaning", id: state.id });
-  releaseResources(root, state, "kernel", emit);
+  releaseResources(root, state, link, emit);
   // The mounts were the container's alone: they went with its last process.
   emit({ kind: "unmounted" });
   for (const port of prepared.ports.handles) port.close();
@@ -260,7 +269,7 @@ export function runDetached(request: RunRequest): string {
       };
       const look = { stand, terminal, interactive: running.prepared.interactive };
       const ending = superviseLogging(child, sources, containerPaths(root, state.id).log, supervision, look);
-      finish(root, running, ending, () => {});
+      finish(root, running, ending, () => {}, "now");
     },
     (text) => emit({ kind: "warning", text }),
   );
