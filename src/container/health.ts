@@ -61,6 +61,16 @@ export function healthPlanOf(check: Healthcheck | undefined): HealthPlan | undef
   };
 }
 
+/** A check whose text is for the shell that the image names (SHELL of a Dockerfile), as words; others as they are. Pure. */
+export function inShellOf(
+  shell: readonly string[] | undefined,
+  check: Healthcheck | undefined,
+): Healthcheck | undefined {
+  const [kind, text] = check?.Test ?? [];
+  if (shell === undefined || check === undefined || kind !== "CMD-SHELL" || text === undefined) return check;
+  return { ...check, Test: ["CMD", ...shell, text] };
+}
+
 export interface HealthResult {
   /** Milliseconds since 1970. */
   readonly startMs: number;

@@ -33,7 +33,7 @@ import { design, imageOf, isRemovedAtEnd, rootSource, volumesOf } from "./design
 import { reconcile, removeAll } from "./destroy.ts";
 import type { Emit } from "./events.ts";
 import { exposedPorts } from "./exposed.ts";
-import { healthPlanOf, mergeHealthcheck } from "./health.ts";
+import { healthPlanOf, inShellOf, mergeHealthcheck } from "./health.ts";
 import { newId } from "./id.ts";
 import { writeNetworkFiles } from "./network-files.ts";
 import { openRoot } from "./open-root.ts";
@@ -203,7 +203,7 @@ function initialState(
   const stopSignal = options.stopSignal ?? image.config.StopSignal ?? "SIGTERM";
   if (parseSignal(stopSignal) === undefined) throw new Failure(`unknown stop signal '${stopSignal}'`);
   const exposed = exposedPorts(options, image.config);
-  const healthcheck = mergeHealthcheck(options.healthcheck, image.config.Healthcheck);
+  const healthcheck = inShellOf(image.config.Shell, mergeHealthcheck(options.healthcheck, image.config.Healthcheck));
   healthPlanOf(healthcheck); // says what is wrong with it
   return {
     version: 1,

@@ -6,6 +6,7 @@ import {
   dockerHealth,
   type Health,
   healthPlanOf,
+  inShellOf,
   mergeHealthcheck,
   newHealth,
   pauseBeforeCheck,
@@ -97,4 +98,12 @@ test("flags are a check of docker's form", () => {
   ]) {
     assert.throws(() => healthcheckOf(wrong), Failure, JSON.stringify(wrong));
   }
+});
+
+test("a check that is a text is run by the shell that the image names", () => {
+  const text = { Test: ["CMD-SHELL", "exit 0"], Retries: 2 };
+  assert.deepEqual(inShellOf(["/bin/ash", "-ec"], text), { Test: ["CMD", "/bin/ash", "-ec", "exit 0"], Retries: 2 });
+  assert.equal(inShellOf(undefined, text), text);
+  const words = { Test: ["CMD", "true"] };
+  assert.equal(inShellOf(["/bin/ash", "-c"], words), words);
 });
