@@ -246,10 +246,12 @@ e2e("PostgreSQL makes a database in a volume, is asked over the network, and fin
   const ready = { stream: "stderr", text: "ready to accept connections" } as const;
   const first = await startService(engine, flags, command, ready);
   const host = (await execOutput(engine, first.id, "hostname", "-i")).trim();
-  const ask = (text: string) => inDebian(engine, [], "psql", "-h", host, "-U", "postgres", "-Atc", text);
+  const client = (await succeeds(engine, "run", "-d", IMAGE, "sleep", "1000")).trim();
+  const ask = (text: string) => execOutput(engine, client, "psql", "-h", host, "-U", "postgres", "-Atc", text);
   await ask("create table numbers as select generate_series(1, 50000) as n");
   assert.equal(await ask("select count(*), sum(n) from numbers"), "50000|1250025000\n");
   assert.match(await execOutput(engine, first.id, "df", "-k", "--output=size", "/dev/shm"), /\b163840$/m);
+  await removeAll(engine, client);
   const stopped = await stopService(engine, first);
   assert.equal(stopped.status, 0);
   assert.match(stopped.said, /database system is shut down/);
