@@ -69,3 +69,34 @@ export function buildTeller(style: BuildStyle, write: (text: string) => void): T
     if (lines.length > 0) write(lines.join("\n"));
   };
 }
+
+/** Of a program that fails: what it wrote last. */
+const KEPT_CHARACTERS = 64 * 1024;
+
+/** Tells nothing but what a program that fails has written, and warnings. */
+export function quietTeller(write: (text: string) => void): Tell {
+  const written = new Map<number, string>();
+  return (event) => {
+    switch (event.kind) {
+      case "output": {
+        const { number } = event.step;
+        written.set(number, `${written.get(number) ?? ""}${event.text}`.slice(-KEPT_CHARACTERS));
+        return;
+      }
+      case "failed": {
+        const text = written.get(event.step.number) ?? "";
+        if (text !== "") write(text.endsWith("\n") ? text.slice(0, -1) : text);
+        return;
+      }
+      case "ended":
+        written.delete(event.step.number);
+        return;
+      case "warning":
+        write(`warning: ${event.text}`);
+        return;
+      case "started":
+      case "exporting":
+        return;
+    }
+  };
+}

@@ -25,7 +25,7 @@ import { isHelp, printHelp } from "../term/help.ts";
 import { line, note } from "../term/output.ts";
 import { type Expand, readAliases } from "./aliases.ts";
 import { BUILD_ABOUT, BUILD_FLAGS, BUILD_USAGE, buildOptionsOf, type Progress } from "./build-flags.ts";
-import { buildTeller, formatTook } from "./build-progress.ts";
+import { buildTeller, formatTook, quietTeller } from "./build-progress.ts";
 import { readDefaults } from "./defaults.ts";
 import { pullReference } from "./pull-image.ts";
 import { requireRoot } from "./root.ts";
@@ -44,7 +44,7 @@ function outsideOf(images: string, expand: Expand, isQuiet: boolean, isColoured:
       await pullReference(images, reference, { platform, progressFd: isQuiet ? undefined : STDERR });
     },
     download: (url, path) => withRegistry(`download ${url}`, ({ around }) => downloadFile(around, url, path)),
-    tell: isQuiet ? () => {} : buildTeller({ isColoured }, note),
+    tell: isQuiet ? quietTeller(note) : buildTeller({ isColoured }, note),
   };
 }
 

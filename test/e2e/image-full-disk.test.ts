@@ -2,10 +2,21 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { contextOf } from "./build-context.ts";
 import { removeAll, startDetached } from "./containers.ts";
 import { type Engine, MYCONTAINER, start } from "./harness.ts";
 import { layoutOf } from "./image-layout.ts";
@@ -196,6 +207,46 @@ test("a commit without room fails, the container goes on, and there is room late
     await must(engine, "commit", id, "mine");
     assert.match(await must(engine, "system", "check"), /all is well/);
     await removeAll(engine, id);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test("a build without room fails, leaves nothing but what it had done, and works when there is room", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "mycontainer-full-"));
+  const [root, run] = [join(directory, "lib"), join(directory, "run")];
+  for (const path of [root, run]) mkdirSync(path, { mode: 0o700 });
+  try {
+    using _mounted = mountTmpfs(root, "size=16m,nr_inodes=4000");
+    const env = { MYCONTAINER_ROOT: root, MYCONTAINER_RUN: run };
+    const engine = {
+      directory,
+      call: (args: string[]) => start(directory, [MYCONTAINER, ...args], { env }).ended,
+    } as Engine;
+    await must(engine, "run", "--rm", "-q", "--network", "none", "busybox", "true");
+    const large = randomBytes(6 * MIB);
+    const build = (Dockerfile: string) =>
+      engine.call(["build", "--network", "none", "-q", "-t", "mine", contextOf(engine, { Dockerfile, large })]);
+    const images = join(root, "images");
+    const before = contentsOf(images).sort();
+    const copied = await build("FROM busybox\nCOPY large /one\nCOPY large /two\n");
+    assert.deepEqual(
+      [copied.status, /no space left for the image in .*images/.test(copied.stderr)],
+      [125, true],
+      copied.stderr,
+    );
+    const written = await build("FROM busybox\nRUN head -c 14000000 /dev/urandom >/large\n");
+    assert.deepEqual(
+      [written.status, /No space left on device|I\/O error/.test(written.stderr)],
+      [1, true],
+      written.stderr,
+    );
+    assert.deepEqual(readdirSync(join(images, "staging")), []);
+    assert.equal(await must(engine, "ps", "-aq"), "");
+    await must(engine, "builder", "prune", "-f");
+    assert.deepEqual(contentsOf(images).sort(), before);
+    assert.equal((await build("FROM busybox\nRUN echo small >/small\n")).status, 0);
+    assert.match(await must(engine, "system", "check"), /all is well/);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { contextOf } from "./build-context.ts";
 import { removeAll, startDetached } from "./containers.ts";
 import { type Engine, sharedEngine } from "./harness.ts";
 import { layerOf, layoutOf } from "./image-layout.ts";
@@ -73,6 +74,7 @@ function strayIn({ engine, out, partials }: Scene, processes: string[]): string[
     // The beginning of a layer that the next pull goes on with.
     ...list(join(images, "partial"), partials),
     ...list(out, ["saved.tar"]),
+    ...readdirSync(engine.root).filter((name) => name.startsWith("build-")),
     ...ourProcesses().filter((process) => !processes.includes(process)),
   ];
 }
@@ -102,6 +104,10 @@ function commandsOf({ engine, registry, out, container }: Scene): Record<string,
   ];
   const making = (command: string[], name: string): Commands => ({ command, next: again(command, name) });
   const bring = ["import", image, NAME];
+  const Dockerfile =
+    "FROM busybox\nCOPY file /d/\nRUN cat /d/file >/e && rm /bin/vi\nFROM busybox\nCOPY --from=0 /e /\n";
+  const context = contextOf(engine, { Dockerfile, file: "of the context" });
+  const build = ["build", "--network", "none", "-q", "-t", NAME, context];
   const commit = ["commit", container, NAME];
   const save = ["save", "-o", join(out, "saved.tar"), "busybox"];
   const push = ["push", pushed];
@@ -114,6 +120,7 @@ function commandsOf({ engine, registry, out, container }: Scene): Record<string,
     push: { command: push, next: [["images"], check, push] },
     // Only who writes there again knows where the file was to be.
     save: { command: save, next: [save, ["images"], check] },
+    build: { command: build, next: [["ps", "-a"], ...again(build, NAME), ["builder", "prune", "-f"]] },
     rmi: { before: [bring], command: ["rmi", NAME], next: again(bring, NAME) },
     prune: { before: [["import", image]], command: prune, next: [["images"], check, prune] },
   };
@@ -162,6 +169,7 @@ function sweepTest(title: string, name: string, sweep: Pick<Sweep, "process" | "
         for (const command of [
           ["rmi", "-f", NAME],
           ["image", "prune", "-f"],
+          ["builder", "prune", "-f"],
         ])
           await engine.call(command);
       },
@@ -177,7 +185,7 @@ function sweepTest(title: string, name: string, sweep: Pick<Sweep, "process" | "
   });
 }
 
-const NAMES = ["import", "load", "pull", "commit", "push", "save", "rmi", "prune"];
+const NAMES = ["import", "load", "pull", "commit", "build", "push", "save", "rmi", "prune"];
 const most = FULL ? undefined : SAMPLE_POINTS;
 
 for (const name of ERRORS ? [] : NAMES) {
@@ -187,7 +195,7 @@ for (const name of ERRORS ? [] : NAMES) {
   const one = { process: 1, at: "entry", act: { kill: "one" } } as const;
   if (name !== "prune") sweepTest(`${name} killed alone leaves nothing`, name, one, most);
   const helper = { process: 2, at: "entry", act: { kill: "one" } } as const;
-  if (["import", "load", "pull", "commit", "push"].includes(name))
+  if (["import", "load", "pull", "commit", "build", "push"].includes(name))
     sweepTest(`${name} whose helper is killed leaves nothing`, name, helper, most);
 }
 
