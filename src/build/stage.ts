@@ -11,8 +11,8 @@ import { expandInstruction } from "./expand.ts";
 import { type FileStep, planAdd, planCopy, planRun, planWorkdir } from "./file-step.ts";
 import type { Act, Escape, Instruction } from "./instruction.ts";
 import { stepKey } from "./key.ts";
-import type { Sources } from "./run-mounts.ts";
 import type { Site } from "./site.ts";
+import type { Sources } from "./sources.ts";
 import type { StageState } from "./state.ts";
 
 export interface StageGround {
@@ -129,12 +129,13 @@ function changeConfigAfter(state: StageState, act: Act): StageState {
 }
 
 /** An error with the line of the instruction that it is of. */
-function atLine(line: number, error: unknown): unknown {
+export function atLine(line: number, error: unknown): unknown {
   // What the store has no room for is told as such by whoever keeps it.
   if (isErrno(error, "ENOSPC", "EDQUOT")) return error;
   if (!(error instanceof Failure || isErrno(error))) return error;
   const place = `line ${line}: `;
-  const message = error.message.startsWith(place) ? error.message : `${place}${error.message}`;
+  // What another stage failed with has its line.
+  const message = /^line [0-9]+: /.test(error.message) ? error.message : `${place}${error.message}`;
   const details = error instanceof Failure ? { hint: error.hint, exitCode: error.exitCode } : {};
   return new Failure(message, { ...details, cause: error });
 }
