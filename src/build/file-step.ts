@@ -221,7 +221,8 @@ export async function planRun(
     using stack = new DisposableStack();
     const mounted = await prepareMounts(site, requests, trees, workdir, stack);
     const file = script.kind === "file" ? scriptMount(site, script.name, script.text) : undefined;
-    return runProgram(site, {
+    // Awaited here: what the mounts need is given back when the program has ended, not when it has begun.
+    return await runProgram(site, {
       step,
       below: layers,
       config,
