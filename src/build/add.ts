@@ -8,6 +8,7 @@ import { call } from "../linux/error.ts";
 import { makeDirectory, O_RDONLY, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { read } from "../linux/io.ts";
 import { openInRoot } from "../linux/rootpath.ts";
+import { refusePassword } from "./address.ts";
 import type { FilesSource, Source } from "./copy.ts";
 import { isRepository } from "./git.ts";
 import type { Site } from "./site.ts";
@@ -34,8 +35,10 @@ export function nameOfAddress(url: string): string {
 
 /** Downloads a file for ADD: its mode is 600, as with docker. */
 export async function downloadSource(site: Site, url: string, checksum: string | undefined): Promise<FilesSource> {
+  refusePassword(url);
   const name = nameOfAddress(url);
-  if (name === "") throw new Failure(`'${url}' names no file`, { hint: "its path must not end with '/'" });
+  if (name === "" || name === "." || name === "..")
+    throw new Failure(`'${url}' names no file`, { hint: "its path must end with the name of a file" });
   const directory = site.staging.newPath();
   makeDirectory(directory);
   const path = `${directory}/${name}`;

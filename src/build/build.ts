@@ -19,10 +19,10 @@ import type { Dockerfile, Instruction, Stage } from "./instruction.ts";
 import { type Layer, newDraft } from "./layer.ts";
 import { parseDockerfile, parseTrigger } from "./parse-dockerfile.ts";
 import type { BuildRequest } from "./request.ts";
-import type { Sources } from "./run-mounts.ts";
 import type { Site } from "./site.ts";
-import { carryOutAll, changesFiles } from "./stage.ts";
-import { stageBefore, stagesNeeded, targetOf } from "./stages.ts";
+import type { Sources } from "./sources.ts";
+import { atLine, carryOutAll, changesFiles } from "./stage.ts";
+import { sourceStage, stageBefore, stagesNeeded, targetOf } from "./stages.ts";
 import type { StageState } from "./state.ts";
 import { openTree, type Tree } from "./tree.ts";
 import { openMerged } from "./write-layer.ts";
@@ -42,6 +42,8 @@ class Build {
   readonly #trees = new Map<string, Promise<Tree>>();
   #count = 0;
   #isStopped = false;
+  /** What went wrong before all else: what it stopped fails, too, and says less. */
+  firstError: { readonly error: unknown } | undefined;
 
   constructor(site: Site, dockerfile: Dockerfile, given: Given, { tree, dockerfile: { name } }: Context) {
     this.#site = site;
@@ -70,7 +72,10 @@ class Build {
     if (known !== undefined) return known;
     const building = this.#build(index);
     this.#stages.set(index, building);
-    building.catch(() => this.stop());
+    building.catch((error: unknown) => {
+      this.firstError ??= { error };
+      this.stop();
+    });
     return building;
   }
 
@@ -80,7 +85,9 @@ class Build {
     if (written === undefined) throw new Error(`there is no stage ${index}`);
     for (const needed of stagesNeeded(stages, index)) void this.stage(needed);
     const stage = expandStage(written, (name) => this.#globals.get(name), escapeBy);
-    const { state, triggers } = await this.#base(stage, index);
+    const { state, triggers } = await this.#base(stage, index).catch((error: unknown) => {
+      throw atLine(this.#file, written.line, error);
+    });
     const instructions = [...triggers, ...stage.instructions];
     const changing = instructions.filter(changesFiles);
     const label = stages.length === 1 ? undefined : (stage.name ?? `${index}`);
@@ -135,7 +142,7 @@ class Build {
       layers,
       tree: async (from) => {
         if (from === undefined) return this.#context;
-        const before = stageBefore(this.#dockerfile.stages, index, from);
+        const before = this.#stageMeant(index, from);
         const key = before === undefined ? `image ${from}` : `stage ${before}`;
         const known = this.#trees.get(key) ?? this.#tree(index, from, before);
         this.#trees.set(key, known);
@@ -144,8 +151,16 @@ class Build {
     };
   }
 
+  /** The stage that files are taken from; undefined if that is none. */
+  #stageMeant(index: number, from: string): number | undefined {
+    const { stages } = this.#dockerfile;
+    return this.#site.request.contexts[from] === undefined
+      ? sourceStage(stages, index, from)
+      : stageBefore(stages, index, from);
+  }
+
   #state(index: number, from: string): Promise<StageState> {
-    const before = stageBefore(this.#dockerfile.stages, index, from);
+    const before = this.#stageMeant(index, from);
     if (before !== undefined) return this.stage(before);
     const named = this.#site.request.contexts[from];
     const name = named?.kind === "image" ? named.name : from;
@@ -224,7 +239,7 @@ export async function buildImage(site: Site, whenBegun: (stop: () => void) => vo
     await build.settle();
     // The first error is the one to tell.
     await keepSteps(site, build.steps.done).catch(() => {});
-    throw error;
+    throw build.firstError?.error ?? error;
   } finally {
     await build.settle();
   }

@@ -4,9 +4,10 @@
 import { digestOfFiles } from "../image/codec.ts";
 import { listOf } from "../image/pack.ts";
 import { type Found, type Tree, type Visited, visit } from "./tree.ts";
+import { xattrText } from "./xattrs.ts";
 
 /** Of a file, as the codec's command `digest` wants it: a regular file's begins with `f`. */
-function noteOf({ status, target }: Visited, keepsOwners: boolean): string {
+function noteOf({ status, target, xattrs }: Visited, keepsOwners: boolean): string {
   const { type, mode, uid, gid, device } = status;
   const owner = keepsOwners ? `${uid}:${gid}` : "";
   const letter = {
@@ -20,7 +21,7 @@ function noteOf({ status, target }: Visited, keepsOwners: boolean): string {
     unknown: "u",
   }[type];
   const more = type === "character" || type === "block" ? `${device.major}:${device.minor}` : (target ?? "");
-  return `${letter} ${mode.toString(8)} ${owner} ${more}`;
+  return `${letter} ${mode.toString(8)} ${owner} ${xattrText(xattrs)} ${more}`;
 }
 
 /** The digest of some files of a tree. Takes as long as reading them. */

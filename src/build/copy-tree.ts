@@ -4,7 +4,6 @@
  */
 import { Failure } from "../failure.ts";
 import { timespec } from "../linux/clock.ts";
-import { cString } from "../linux/door.ts";
 import { attempt, call, isErrno, KernelError } from "../linux/error.ts";
 import { Handle, O_NONBLOCK } from "../linux/fd.ts";
 import { writeAll } from "../linux/io.ts";
@@ -21,6 +20,7 @@ import {
 } from "../linux/rootpath.ts";
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
 import { entriesIn, isOnlyPassed, join, type Tree } from "./tree.ts";
+import { keptXattrs } from "./xattrs.ts";
 
 const O_RDONLY = 0;
 const O_CREATE_NEW = 0o1 | 0o100 | 0o200;
@@ -28,11 +28,8 @@ const O_CLOEXEC = 0o2000000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const COPY_BYTES = 1 << 30;
-const XATTR_LIST_BYTES = 64 * 1024;
 const [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP] = [18, 22, 38, 95];
 const NODES = { fifo: 0o010000, character: 0o020000, block: 0o060000 } as const;
-/** `security.capability` and what users set; labels and lists of access are the host's. */
-const KEPT_XATTRS = ["user.", "security.capability"] as const;
 
 export interface CopyRules {
   /** Undefined: as the files have them, if the tree keeps them, else root's. */
@@ -73,20 +70,13 @@ function timesOf(status: FileStatus): Uint8Array {
 }
 
 function copyXattrs(from: number, to: number, about: string): void {
-  const list = new Uint8Array(XATTR_LIST_BYTES);
-  const length = attempt("flistxattr", from, list, list.length);
-  for (let at = 0; at < length; ) {
-    const name = cString(list, at);
-    at += name.length + 1;
-    if (!KEPT_XATTRS.some((kept) => name.startsWith(kept))) continue;
-    const value = new Uint8Array(XATTR_LIST_BYTES);
-    const size = attempt("fgetxattr", from, name, value, value.length);
-    if (size >= 0) call("fsetxattr", `${about} (${name})`, to, name, value, size, 0);
+  for (const { name, value } of keptXattrs(from)) {
+    call("fsetxattr", `${about} (${name})`, to, name, value, value.length, 0);
   }
 }
 
 /** Owner first: a change of owner takes set-id bits and capabilities away. */
-function setAttributes(copying: Copying, from: number, to: number, status: FileStatus, about: string): void {
+export function setAttributes(copying: Copying, from: number, to: number, status: FileStatus, about: string): void {
   const { uid, gid } = ownerOf(copying, status);
   call("fchown", about, to, uid, gid);
   call("fchmod", about, to, copying.rules.modeOf(status.mode, status.type === "directory"));
@@ -164,6 +154,8 @@ function copyLink(
 function copyNode(copying: Copying, status: FileStatus, place: Place, name: string, about: string): void {
   const { type, device } = status;
   if (type !== "fifo" && type !== "character" && type !== "block") return; // sockets are of the process that made them
+  // To an overlay such a device says that something is not there: an archive must not take away what lies below it.
+  if (type === "character" && device.major === 0 && device.minor === 0) return;
   clear(place, name);
   makeNode(place.fd, name, NODES[type], status.mode, device.major, device.minor);
   const { uid, gid } = ownerOf(copying, status);

@@ -8,7 +8,7 @@ import type { Handle } from "../linux/fd.ts";
 import { makeDirectoriesInRoot, O_DIRECTORY, O_PATH, openInRoot, openInRootIfThere } from "../linux/rootpath.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { contentDigest } from "./content.ts";
-import { type Copying, copyContents, copyEntry, writeText } from "./copy-tree.ts";
+import { type Copying, copyContents, copyEntry, setAttributes, writeText } from "./copy-tree.ts";
 import type { Transfer } from "./instruction.ts";
 import type { Layer } from "./layer.ts";
 import { parseMode } from "./mode.ts";
@@ -74,9 +74,14 @@ function digestOf(source: Source, exclude: readonly string[]): string {
   }
 }
 
-/** What is copied, as texts: what the step's key has for it. */
-export const sourcesDigest = (sources: readonly Source[], exclude: readonly string[]): string[] =>
-  sources.map((source) => digestOf(source, exclude));
+/** What is copied, and where below the target: what the step's key has for it. */
+export const sourcesKey = (sources: readonly Source[], exclude: readonly string[]): unknown[] =>
+  sources.map((source) => [digestOf(source, exclude), source.kind === "files" ? (source.kept ?? null) : null]);
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /** As BuildKit: an id alone is that of the group, too. */
 function ownerOf(chown: string | undefined, root: Handle): { uid: number; gid: number } | undefined {
@@ -86,28 +91,35 @@ function ownerOf(chown: string | undefined, root: Handle): { uid: number; gid: n
   return { uid, gid };
 }
 
+/** Whether there is anything at a path of the root. */
+function isThere(root: Handle, path: string): boolean {
+  using found = openInRootIfThere(root.fd, path === "" ? "/" : path, O_PATH);
+  return found !== undefined;
+}
+
 /** The directory of that path in the root; those that are made belong to the owner of the copies. */
-function ensureDirectory(root: Handle, path: string, owner: { uid: number; gid: number } | undefined): Handle {
-  if (owner !== undefined) {
-    const parts = path.split("/").filter((part) => part !== "");
-    for (let count = 1; count <= parts.length; count++) {
-      const prefix = parts.slice(0, count).join("/");
-      using there = openInRootIfThere(root.fd, prefix, O_PATH);
-      if (there !== undefined) continue;
-      using made = makeDirectoriesInRoot(root.fd, prefix);
-      call("fchownat", prefix, made.fd, "", owner.uid, owner.gid, AT_EMPTY_PATH);
-    }
-  }
+export function ensureDirectory(root: Handle, path: string, owner: Owner | undefined): Handle {
   try {
+    if (owner !== undefined) makeOwned(root, path, owner);
     using found = makeDirectoriesInRoot(root.fd, path);
     return openInRoot(found.fd, "/", O_RDONLY | O_DIRECTORY);
   } catch (error) {
     if (!isErrno(error, "ENOTDIR", "EEXIST")) throw error;
-    throw new Failure(`cannot copy into /${path}: there is a file where a directory is wanted`, { cause: error });
+    throw new Failure(`/${cleanPath(path)} cannot be a directory: there is a file`, { cause: error });
   }
 }
 
-function isDirectoryIn(root: Handle, path: string): boolean {
+function makeOwned(root: Handle, path: string, owner: Owner): void {
+  const parts = path.split("/").filter((part) => part !== "");
+  for (let count = 1; count <= parts.length; count++) {
+    const prefix = parts.slice(0, count).join("/");
+    if (isThere(root, prefix)) continue;
+    using made = makeDirectoriesInRoot(root.fd, prefix);
+    call("fchownat", prefix, made.fd, "", owner.uid, owner.gid, AT_EMPTY_PATH);
+  }
+}
+
+export function isDirectoryIn(root: Handle, path: string): boolean {
   using found = openInRootIfThere(root.fd, path === "" ? "/" : path, O_PATH);
   return found !== undefined && statusOfFd(found.fd, path).type === "directory";
 }
@@ -149,9 +161,15 @@ function copySource(
       const { tree, found, kept } = source;
       if (found.status.type === "directory") {
         const target = kept === undefined ? path : join(path, kept);
+        // The root of a context is whatever directory somebody works in.
+        const isNew = !isThere(root, target) && (found.path !== "" || tree.keepsOwners);
         using place = ensureDirectory(root, target, owner);
         using from = openInRoot(tree.root.fd, found.path === "" ? "/" : found.path, O_RDONLY | O_DIRECTORY);
-        return copyContents(copying(tree, found), from, found.path, { fd: place.fd, path: target });
+        const into = copying(tree, found);
+        copyContents(into, from, found.path, { fd: place.fd, path: target });
+        // As BuildKit: a directory that was not there is as the one that is copied.
+        if (isNew) setAttributes(into, from.fd, place.fd, found.status, `${found.path} of ${tree.about}`);
+        return;
       }
       const directory = kept !== undefined ? join(path, parentOf(kept)) : isDirectory ? path : parentOf(path);
       const name = isDirectory || kept !== undefined ? baseName(found.asked) : baseName(path);

@@ -4,6 +4,7 @@
 import { Failure } from "../failure.ts";
 import { O_CREAT, O_EXCL, O_RDWR, openHost } from "../linux/hostpath.ts";
 import { Session, type Surroundings } from "../registry/session.ts";
+import { hostOf } from "./address.ts";
 
 /** As much as a layer may have. */
 const LIMIT_BYTES = 128 * 1024 ** 3;
@@ -14,12 +15,7 @@ export async function downloadFile(
   url: string,
   path: string,
 ): Promise<{ readonly modifiedMs: number | undefined }> {
-  const host = url.replace(/^https?:\/\//, "").replace(/[/?#].*$/, "");
-  if (host.includes("@")) {
-    throw new Failure("an address with a password in it would be part of the image's history", {
-      hint: "use RUN --mount=type=secret and a program that downloads",
-    });
-  }
+  const host = hostOf(url);
   using file = openHost(path, O_RDWR | O_CREAT | O_EXCL);
   const session = new Session({ ...around, credentials: async () => undefined });
   const sink = { file, presentBytes: 0, limitBytes: LIMIT_BYTES };

@@ -3,13 +3,13 @@
  */
 import type { MountRequest, NetworkChoice } from "../container/options.ts";
 import { Failure } from "../failure.ts";
+import { readAccounts, resolveUser } from "../isolation/users.ts";
 import { call } from "../linux/error.ts";
 import { O_CREAT, O_EXCL, O_WRONLY, openHost } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
-import { makeDirectoriesInRoot, O_DIRECTORY, O_PATH, openInRootIfThere } from "../linux/rootpath.ts";
 import { downloadSource, isDownload, unpackedSource } from "./add.ts";
 import { wordsOf } from "./config-step.ts";
-import { copyLayer, type FilesSource, type Source, sourcesDigest } from "./copy.ts";
+import { copyLayer, ensureDirectory, type FilesSource, isDirectoryIn, type Source, sourcesKey } from "./copy.ts";
 import type { StepName } from "./events.ts";
 import { isRepository, repositorySource } from "./git.ts";
 import type { Act } from "./instruction.ts";
@@ -17,9 +17,10 @@ import { stepKey } from "./key.ts";
 import type { Layer } from "./layer.ts";
 import { runProgram } from "./program-run.ts";
 import { parseRunMount } from "./run-mount.ts";
-import { mountKey, prepareMounts, type Sources } from "./run-mounts.ts";
+import { mountKey, prepareMounts } from "./run-mounts.ts";
 import { scriptOf } from "./run-script.ts";
 import type { Site } from "./site.ts";
+import type { Sources } from "./sources.ts";
 import type { StageState } from "./state.ts";
 import { cleanPath, findSources, type Tree } from "./tree.ts";
 import { writeLayer } from "./write-layer.ts";
@@ -92,7 +93,7 @@ function copyStep(
   const key = stepKey([
     link ? null : state.content,
     how,
-    sourcesDigest(sources, commits.length > 0 ? [...exclude, GIT_DIRECTORY] : exclude),
+    sourcesKey(sources, commits.length > 0 ? [...exclude, GIT_DIRECTORY] : exclude),
   ]);
   const request = { target, chown, chmod, link, exclude, parents, workdir };
   return { key, make: async () => copyLayer(site, state.layers, { ...request, sources: final() }, source) };
@@ -145,14 +146,16 @@ export async function planAdd(
   return copyStep(site, state, act, [...files, ...texts], source, { final, commits: act.keepGitDir ? commits : [] });
 }
 
-/** A working directory that is not there is made; undefined if it is. */
+/** A working directory that is not there is made, for the user of the stage, as BuildKit does. */
 export function planWorkdir(site: Site, state: StageState, path: string, source: string): FileStep {
+  const user = state.config.User ?? "";
   const make = async (): Promise<Layer | undefined> =>
     writeLayer(site, state.layers, source, (root) => {
-      using there = openInRootIfThere(root.fd, path, O_PATH | O_DIRECTORY);
-      if (there === undefined) makeDirectoriesInRoot(root.fd, path).close();
+      if (isDirectoryIn(root, path)) return;
+      const owner = user === "" ? undefined : resolveUser(user, [], readAccounts([root.fd]));
+      ensureDirectory(root, path, owner).close();
     });
-  return { key: stepKey(["workdir", state.content, path]), make };
+  return { key: stepKey(["workdir", state.content, path, user]), make };
 }
 
 function networkOf(site: Site, network: Of<"run">["network"]): NetworkChoice {
@@ -189,6 +192,7 @@ export async function planRun(
   args: { readonly seen: readonly string[]; readonly proxies: readonly string[] },
 ): Promise<FileStep> {
   const { config, layers } = state;
+  const { addHosts, memoryBytes, shmSizeBytes, rlimits } = site.request;
   if (layers.length === 0) {
     throw new Failure("there are no files to run anything in", {
       hint: "COPY or ADD some first, or begin FROM an image",
@@ -210,13 +214,15 @@ export async function planRun(
     config.User ?? "",
     workdir,
     network.kind,
+    [addHosts, memoryBytes ?? null, shmSizeBytes ?? null, rlimits],
     keys,
   ]);
   const make = async (): Promise<Layer | undefined> => {
     using stack = new DisposableStack();
     const mounted = await prepareMounts(site, requests, trees, workdir, stack);
     const file = script.kind === "file" ? scriptMount(site, script.name, script.text) : undefined;
-    return runProgram(site, {
+    // Awaited here: what the mounts need is given back when the program has ended, not when it has begun.
+    return await runProgram(site, {
       step,
       below: layers,
       config,

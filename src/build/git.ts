@@ -10,11 +10,27 @@ import { exists, O_RDWR, openHost, readText, removeTree } from "../linux/hostpat
 import { readAllText } from "../linux/io.ts";
 import { closeFromBut, execve, exit, exitCodeOf, fork, PR, prctl, reapIfEnded, waitFor } from "../linux/process.ts";
 import { restoreMask, SIG } from "../linux/signal.ts";
+import { refusePassword } from "./address.ts";
+import { nameOf } from "./config-step.ts";
 import type { FilesSource } from "./copy.ts";
 import type { Site } from "./site.ts";
 import { findSources, openTree } from "./tree.ts";
 
 const REMOTE = /^(?:https?|git|ssh):\/\/|^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:/;
+/** Variables by which git takes another directory for the one it is in: a build may be begun by a hook of a repository. */
+const PLACES = [
+  "GIT_DIR",
+  "GIT_WORK_TREE",
+  "GIT_INDEX_FILE",
+  "GIT_OBJECT_DIRECTORY",
+  "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+  "GIT_COMMON_DIR",
+  "GIT_NAMESPACE",
+  "GIT_PREFIX",
+  "GIT_SHALLOW_FILE",
+  "GIT_CEILING_DIRECTORIES",
+  "GIT_QUARANTINE_PATH",
+];
 const REF = /^[A-Za-z0-9][A-Za-z0-9._/+-]{0,200}$/;
 const COMMIT = /^[0-9a-f]{40,64}/;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -39,6 +55,7 @@ export function isRepository(source: string): boolean {
 export function parseRepository(source: string): Repository {
   const hash = source.indexOf("#");
   const url = hash < 0 ? source : source.slice(0, hash);
+  refusePassword(url);
   const [ref = "", ...rest] = (hash < 0 ? "" : source.slice(hash + 1)).split(":");
   if (ref !== "" && !REF.test(ref)) {
     throw new Failure(`'${ref}' is no branch, tag or commit`, { hint: "as in https://host/name.git#main:directory" });
@@ -81,7 +98,7 @@ async function runGit(
     execve(
       path,
       ["git", ...SETTINGS.flatMap((setting) => ["-c", setting]), ...args],
-      [...environ, "GIT_TERMINAL_PROMPT=0"],
+      [...environ.filter((entry) => !PLACES.includes(nameOf(entry))), "GIT_TERMINAL_PROMPT=0"],
     );
     exit(127);
   }

@@ -11,8 +11,8 @@ import { expandInstruction } from "./expand.ts";
 import { type FileStep, planAdd, planCopy, planRun, planWorkdir } from "./file-step.ts";
 import type { Act, Escape, Instruction } from "./instruction.ts";
 import { stepKey } from "./key.ts";
-import type { Sources } from "./run-mounts.ts";
 import type { Site } from "./site.ts";
+import type { Sources } from "./sources.ts";
 import type { StageState } from "./state.ts";
 
 export interface StageGround {
@@ -128,16 +128,19 @@ function changeConfigAfter(state: StageState, act: Act): StageState {
   return { ...state, config: configAfter(state.config, act, state.hasCmd) ?? state.config };
 }
 
+/** A failure that tells where in a Dockerfile it is. */
+class PlacedFailure extends Failure {}
+
 /** An error with the file and the line of the instruction that it is of. */
-function atLine(file: string, line: number, error: unknown): unknown {
-  // What the store has no room for is told as such by whoever keeps it.
-  if (isErrno(error, "ENOSPC", "EDQUOT")) return error;
+export function atLine(file: string, line: number, error: unknown): unknown {
+  // What another stage has failed with has its line; what the store has no room for is told as such by whoever keeps it.
+  if (error instanceof PlacedFailure || isErrno(error, "ENOSPC", "EDQUOT")) return error;
   if (!(error instanceof Failure || isErrno(error))) return error;
   const known = `line ${line}: `;
   const text = error.message.startsWith(known) ? error.message.slice(known.length) : error.message;
   const message = `${file}:${line}: ${text}`;
   const details = error instanceof Failure ? { hint: error.hint, exitCode: error.exitCode } : {};
-  return new Failure(message, { ...details, cause: error });
+  return new PlacedFailure(message, { ...details, cause: error });
 }
 
 /**

@@ -30,6 +30,23 @@ export function stageBefore(stages: readonly Stage[], index: number, name: strin
   return /^[0-9]{1,4}$/.test(name) && Number(name) < index ? Number(name) : undefined;
 }
 
+/** As `stageBefore`, for what files are taken from. Throws a Failure if that is a stage which is not before. */
+export function sourceStage(stages: readonly Stage[], index: number, name: string): number | undefined {
+  const before = stageBefore(stages, index, name);
+  if (before !== undefined) return before;
+  if (stages[index]?.name === name.toLowerCase()) {
+    throw new Failure(`the stage '${name}' cannot take files from itself`, { hint: "they are there already: RUN cp" });
+  }
+  if (stages.some((stage) => stage.name === name.toLowerCase())) {
+    throw new Failure(`the stage '${name}' comes later`, { hint: "files are taken from stages before: move it up" });
+  }
+  if (/^[0-9]{1,4}$/.test(name)) {
+    const hint = index === 0 ? "this is the first" : `before it there are 0 to ${index - 1}`;
+    throw new Failure(`there is no stage ${name} before this one`, { hint });
+  }
+  return undefined;
+}
+
 /** What an instruction takes files from, beside the context. */
 function namesIn(instruction: Instruction): string[] {
   if (instruction.kind === "copy") return instruction.from === undefined ? [] : [instruction.from];

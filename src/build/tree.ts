@@ -18,6 +18,7 @@ import {
 import { type FileStatus, statusOfFd } from "../linux/status.ts";
 import { isGlob, matchesGlob, parseGlob } from "./glob.ts";
 import { canSkip, enter, type Ignore, type Place, rootPlace } from "./patterns.ts";
+import { keptXattrs, type Xattr } from "./xattrs.ts";
 
 const O_RDONLY = 0;
 /** Directories in one another. */
@@ -142,11 +143,15 @@ export interface Visited {
   readonly status: FileStatus;
   /** Where a link leads. */
   readonly target: string | undefined;
+  /** Those that a copy keeps, if the tree keeps any. */
+  readonly xattrs: readonly Xattr[];
 }
 
 /** A found file, or a found directory with all in it, in the order of names; links are not followed any further. */
 export function* visit(tree: Tree, { path, status }: Pick<Found, "path" | "status">): Generator<Visited> {
   let count = 0;
+  const xattrsOf = (handle: Handle, type: FileStatus["type"]): Xattr[] =>
+    tree.keepsOwners && (type === "file" || type === "directory") ? keptXattrs(handle.fd) : [];
   function* below(handle: Handle, directory: string, depth: number): Generator<Visited> {
     if (depth > DEPTH_LIMIT) throw new Failure(`${directory} in ${tree.about} is too deep`);
     for (const { name, isDirectory } of entriesIn(tree, handle, directory)) {
@@ -155,12 +160,18 @@ export function* visit(tree: Tree, { path, status }: Pick<Found, "path" | "statu
       using entry = openEntry(handle.fd, name, isDirectory ? O_RDONLY | O_DIRECTORY : O_PATH | O_NOFOLLOW);
       const found = statusOfFd(entry.fd, at);
       const target = found.type === "link" ? linkTarget(entry.fd, "") : undefined;
-      if (!isDirectory || !isOnlyPassed(tree, at)) yield { path: at, status: found, target };
+      if (!isDirectory || !isOnlyPassed(tree, at)) {
+        yield { path: at, status: found, target, xattrs: xattrsOf(entry, found.type) };
+      }
       if (isDirectory) yield* below(entry, at, depth + 1);
     }
   }
-  yield { path, status, target: undefined };
+  using top = openInRoot(
+    tree.root.fd,
+    path === "" ? "/" : path,
+    status.type === "directory" ? O_RDONLY | O_DIRECTORY : O_PATH,
+  );
+  yield { path, status, target: undefined, xattrs: xattrsOf(top, status.type) };
   if (status.type !== "directory") return;
-  using top = openInRoot(tree.root.fd, path === "" ? "/" : path, O_RDONLY | O_DIRECTORY);
   yield* below(top, path, 0);
 }

@@ -5,6 +5,7 @@ import { buildImage } from "../build/build.ts";
 import { downloadFile } from "../build/download.ts";
 import type { BuildRequest } from "../build/request.ts";
 import type { Outside } from "../build/site.ts";
+import { reconcileAll } from "../container/destroy.ts";
 import { stateRoot } from "../container/paths.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { holdStore } from "../image/hold.ts";
@@ -56,6 +57,8 @@ async function build(
   isColoured: boolean,
 ): Promise<ImageRecord> {
   const root = stateRoot();
+  // What a build that was killed has left: containers first, for they use layers.
+  reconcileAll(root);
   reconcileStore(root.images);
   const seccomp = { kind: "default" } as const;
   const filter = filterOf(seccomp, resolveCapabilities({ add: [], drop: [], privileged: false }));

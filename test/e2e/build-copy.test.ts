@@ -262,3 +262,53 @@ e2e("a context comes from standard input: an archive, or a Dockerfile alone", as
   const named = await engine.call(["build", "-q", "-f", join(directory, "sub/My.Dockerfile"), directory]);
   assert.equal(await printed(engine, named.stdout.trim(), "cat", "/g"), "beside");
 });
+
+e2e("a directory that was not there is as the one that is copied, and WORKDIR is the user's", async (engine) => {
+  const Dockerfile = [
+    "FROM busybox AS made",
+    "RUN mkdir -m 2750 /made && chown 5:6 /made && echo x >/made/x",
+    "FROM busybox",
+    "RUN mkdir -m 1777 /there",
+    "COPY --from=made /made /new",
+    "COPY --from=made /made /there",
+    "COPY private /private",
+    "COPY --chown=9:9 private /owned",
+    "COPY . /all",
+    "USER 1000:7",
+    "WORKDIR /work/deep",
+  ].join("\n");
+  const context = contextOf(engine, { Dockerfile, "private/f": "f" });
+  chmodSync(join(context, "private"), 0o700);
+  const { id } = await buildIn(engine, context);
+  const seen = await printed(
+    engine,
+    id,
+    ...["stat", "-c", "%n %a %u:%g", "/new", "/there", "/private", "/owned", "/all", "/work", "/work/deep"],
+  );
+  assert.deepEqual(seen.trim().split("\n"), [
+    "/new 2750 5:6",
+    "/there 1777 0:0",
+    "/private 700 0:0",
+    "/owned 700 9:9",
+    "/all 755 0:0",
+    "/work 755 1000:7",
+    "/work/deep 755 1000:7",
+  ]);
+});
+
+e2e("an archive's notes on what is not there take nothing away from what lies below", async (engine) => {
+  const context = contextOf(engine, { Dockerfile: "FROM busybox\nADD --link a.tar /\nADD a.tar /\n", ".wh.sh": "" });
+  execFileSync("tar", ["-C", context, "--transform", "s,^,bin/,", "-cf", join(context, "a.tar"), ".wh.sh"]);
+  const { id } = await buildIn(engine, context);
+  assert.equal(await printed(engine, id, "sh", "-c", "echo there"), "there\n");
+});
+
+e2e("a working directory, or one to copy to, that is a file is told as such", async (engine) => {
+  const context = contextOf(engine, { Dockerfile: "", f: "f" });
+  for (const line of ["WORKDIR /bin/sh", "WORKDIR /bin/sh/x", "COPY f /bin/sh/", "COPY --chown=1 f /bin/sh/x/y"]) {
+    writeFileSync(join(context, "Dockerfile"), `FROM busybox\n${line}\n`);
+    const { status, stderr } = await engine.call(["build", context]);
+    assert.equal(status, 125);
+    assert.match(stderr, /Dockerfile:2: \/bin\/sh.* cannot be a directory: there is a file/, line);
+  }
+});

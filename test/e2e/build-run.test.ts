@@ -156,3 +156,54 @@ e2e("an image that is built on keeps its layers, whatever is removed meanwhile",
   assert.match((await engine.call(["system", "check"])).stdout, /all is well/);
   await engine.call(["builder", "prune", "-f"]);
 });
+
+e2e("the place of a mount that lies behind a link is no part of the image either", async (engine) => {
+  const Dockerfile = dockerfile(
+    "RUN mkdir -p /links/real && ln -s real /links/short && ln -s /links/none /links/dangling",
+    "RUN --mount=type=tmpfs,target=/links/short/a/b --mount=type=tmpfs,target=/links/dangling/c true",
+  );
+  const { id } = await build(engine, { Dockerfile });
+  assert.equal(
+    await printed(engine, id, "sh", "-c", "find /links | sort"),
+    "/links\n/links/dangling\n/links/real\n/links/short\n",
+  );
+});
+
+e2e("caches that are locked are waited for in one order, and one may be mounted twice", async (engine) => {
+  const cache = (id: string, target = `/${id}`) => `--mount=type=cache,sharing=locked,id=${id},target=${target}`;
+  const Dockerfile = [
+    "FROM busybox AS one",
+    `RUN ${cache("a")} ${cache("b")} ${cache("a", "/again")} touch /a/x && test -e /again/x && touch /one`,
+    "FROM busybox AS two",
+    `RUN ${cache("b")} ${cache("a")} touch /two`,
+    "FROM scratch",
+    "COPY --from=one /one /",
+    "COPY --from=two /two /",
+  ].join("\n");
+  await build(engine, { Dockerfile }, ["--no-cache"]);
+});
+
+e2e("a build that waits for another one's cache ends when it is told to", async (engine) => {
+  const step = (command: string) => dockerfile(`RUN --mount=type=cache,sharing=locked,target=/c ${command}`);
+  const first = engine.start(["build", contextOf(engine, { Dockerfile: step("echo holds; sleep 1000") })]);
+  await first.sees("stderr", "| holds");
+  const second = engine.start(["build", contextOf(engine, { Dockerfile: step("true") })]);
+  await second.sees("stderr", "RUN --mount");
+  second.signal("SIGINT");
+  assert.equal((await second.ended).status, 130);
+  first.signal("SIGTERM");
+  assert.equal((await first.ended).status, 143);
+});
+
+e2e("what is told is what went wrong, not what was stopped for it", async (engine) => {
+  const Dockerfile = [
+    "FROM busybox AS bad",
+    "RUN --mount=type=cache,id=go,target=/go mkfifo /go/f 2>/dev/null; cat /go/f; exit 3",
+    "FROM busybox",
+    "RUN --mount=type=cache,id=go,target=/go mkfifo /go/f 2>/dev/null; echo >/go/f; sleep 1000",
+    "COPY --from=bad /x /x",
+  ].join("\n");
+  const { status, stderr } = await engine.call(["build", contextOf(engine, { Dockerfile })]);
+  assert.equal(status, 1);
+  assert.match(stderr, /\nmycontainer: Dockerfile:2: the program of 'RUN .*' ended with exit status 3\n$/);
+});

@@ -120,7 +120,11 @@ function commandsOf({ engine, registry, out, container }: Scene): Record<string,
     push: { command: push, next: [["images"], check, push] },
     // Only who writes there again knows where the file was to be.
     save: { command: save, next: [save, ["images"], check] },
-    build: { command: build, next: [["ps", "-a"], ...again(build, NAME), ["builder", "prune", "-f"]] },
+    // It is the next build that clears both containers and the store.
+    build: {
+      command: build,
+      next: [build, ["images"], check, ["rmi", NAME], ["image", "prune", "-f"], ["builder", "prune", "-f"]],
+    },
     rmi: { before: [bring], command: ["rmi", NAME], next: again(bring, NAME) },
     prune: { before: [["import", image]], command: prune, next: [["images"], check, prune] },
   };

@@ -91,7 +91,7 @@ e2e("a terminal is asked before anything is pruned", async (engine) => {
 e2e("commands of groups that there are not are told", async (engine) => {
   for (const [args, reason] of [
     [["image", "eat"], /unknown command 'image eat' — there are build, history,/],
-    [["system"], /'system' needs a command — there are df, check and prune/],
+    [["system"], /'system' needs a command — there are df, info, check and prune/],
     [["network", "prune", "x"], /takes no arguments/],
   ] as const) {
     const { status, stderr } = await engine.call([...args]);
