@@ -1,7 +1,7 @@
 /** COPY and ADD: what goes where, with which attributes. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, linkSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -103,6 +103,32 @@ e2e("modes, times, links and owners of copies", async (engine) => {
   assert.ok(lines.some((line) => line.startsWith("/owned directory 755 12 34")));
   assert.equal(await printed(engine, id, "readlink", "/plain/link"), "file\n");
   assert.equal(await printed(engine, id, "readlink", "/plain/absolute"), "/etc/shadow\n");
+});
+
+e2e("links lead nowhere but into the context, and into the image", async (engine) => {
+  const host = join(engine.directory, "of-the-host");
+  mkdirSync(host);
+  writeFileSync(join(host, "secret"), "not for images");
+  const context = contextOf(engine, { "a.txt": "a" });
+  symlinkSync(host, join(context, "out"));
+  symlinkSync("../of-the-host", join(context, "up"));
+  for (const source of ["out/secret", "up/secret", "out", `../of-the-host/secret`, `${host}/secret`]) {
+    writeFileSync(join(context, "Dockerfile"), dockerfile(`COPY ${source} /t/`));
+    const { status, stderr } = await engine.call(["build", context]);
+    assert.deepEqual([status, /Dockerfile:2: there is no /.test(stderr)], [125, true], `${source}: ${stderr}`);
+  }
+  const lines = [
+    `RUN ln -s ${host} /way && ln -s ../../../../../..${host} /up && ln -s ${host}/made /new`,
+    "COPY a.txt /way/",
+    "COPY a.txt /up/b.txt",
+    "WORKDIR /new/deeper",
+    // A container that is run has a /tmp of its own, where this lies.
+    `RUN --mount=type=tmpfs,target=/way/mounted true && cd ${host} && find . ! -name mounted | sort | tr '\\n' ' ' >/seen`,
+  ];
+  writeFileSync(join(context, "Dockerfile"), dockerfile(...lines));
+  const { id } = await buildIn(engine, context);
+  assert.deepEqual(readdirSync(host), ["secret"]);
+  assert.equal(await printed(engine, id, "cat", "/seen"), ". ./a.txt ./b.txt ./made ./made/deeper ");
 });
 
 e2e("extended attributes of archives and stages are kept", async (engine) => {
