@@ -227,7 +227,8 @@ export async function planRun(
       below: layers,
       config,
       args: file?.words ?? what,
-      env: [...args.proxies, ...args.seen, ...mounted.env],
+      env: args.seen,
+      hiddenEnv: [...args.proxies, ...mounted.env],
       mounts: [...mounted.mounts, ...(file === undefined ? [] : [file.mount])],
       network,
     });

@@ -28,6 +28,8 @@ export interface ProgramRun {
   readonly args: readonly string[];
   /** Beside those of the configuration: `NAME=VALUE`. */
   readonly env: readonly string[];
+  /** As well, and never on disk: there may be secrets among them. */
+  readonly hiddenEnv: readonly string[];
   readonly mounts: readonly MountRequest[];
   readonly network: NetworkChoice;
 }
@@ -142,7 +144,11 @@ function begin(site: Site, run: ProgramRun, streams: readonly [number, number, n
     if (event.kind === "warning" && event.text !== undefined) site.tell({ kind: "warning", text: event.text });
   };
   const attendance = attend(root);
-  const prepared = prepare({ root, options: optionsOf(site, run), defaults, seccomp, image: imageOf(site, run) }, emit);
+  const noted = prepare({ root, options: optionsOf(site, run), defaults, seccomp, image: imageOf(site, run) }, emit);
+  // The container's config.json is written by now, without them.
+  const { process } = noted.plan;
+  const plan = { ...noted.plan, process: { ...process, env: [...process.env, ...run.hiddenEnv] } };
+  const prepared = { ...noted, plan };
   const missing = missingIn(prepared.rootMount.fd, prepared.mountPoints);
   const running = start({
     root,

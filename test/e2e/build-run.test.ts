@@ -67,6 +67,19 @@ e2e("secrets are seen by the program that asks for them, and are nowhere afterwa
   assert.match(stderr, /Dockerfile:2: the secret 'none' is required.*--secret id=none/);
 });
 
+e2e("a secret in a variable is not on disk while its program runs", async (engine) => {
+  const Dockerfile = dockerfile('RUN --mount=type=secret,id=v,env=V test -n "$V" && echo begun; sleep 1000');
+  const flags = ["--secret", "id=v,env=MY_SECRET"];
+  const building = engine.start(["build", ...flags, contextOf(engine, { Dockerfile })], {
+    env: { MY_SECRET: "quite-a-secret" },
+  });
+  await building.sees("stderr", "| begun");
+  const found = execFileSync("sh", ["-c", `grep -rla quite-a-secret "$0" || true`, engine.root], { encoding: "utf8" });
+  assert.equal(found, "");
+  building.signal("SIGINT");
+  assert.equal((await building.ended).status, 130);
+});
+
 e2e("a program without a network has none", async (engine) => {
   const script = "ls /sys/class/net | tr '\\n' ' '";
   const Dockerfile = dockerfile(`RUN ${script} >/default`, `RUN --network=none ${script} >/none`);
