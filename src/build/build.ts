@@ -12,7 +12,7 @@ import { SIG } from "../linux/signal.ts";
 import { type Given, globalArguments, predefinedArguments, unusedArguments } from "./arguments.ts";
 import { emptyState, imageRecord, imageState, SCRATCH } from "./base.ts";
 import type { Steps } from "./cached.ts";
-import { type Context, openContext } from "./context.ts";
+import { type Context, ignoreIn, openContext } from "./context.ts";
 import { expandStage } from "./expand.ts";
 import { keepBuild, keepSteps } from "./finish.ts";
 import type { Dockerfile, Instruction, Stage } from "./instruction.ts";
@@ -179,7 +179,8 @@ class Build {
     const named = before === undefined ? request.contexts[from] : undefined;
     if (named?.kind === "directory") {
       const about = `the context '${from}'`;
-      return stack.use(openTree(named.path, { about, ignore: undefined, keepsOwners: false }));
+      const bare = stack.use(openTree(named.path, { about, ignore: undefined, keepsOwners: false }));
+      return { ...bare, ignore: ignoreIn(bare) };
     }
     const { layers } = await this.#state(index, from);
     const about = before === undefined ? `the image '${from}'` : `the stage '${from}'`;

@@ -108,6 +108,11 @@ function ignoreOf({ request: { file, context } }: Site, root: Pick<Tree, "root">
     const text = !isHosts ? textIn(root, own) : statusOf(own)?.type === "file" ? hostText(own) : undefined;
     if (text !== undefined) return parseIgnore(text, own);
   }
+  return ignoreIn(root);
+}
+
+/** What a directory says itself of what is left out. */
+export function ignoreIn(root: Pick<Tree, "root">): Tree["ignore"] {
   const text = textIn(root, IGNORE_FILE);
   return text === undefined ? undefined : parseIgnore(text);
 }

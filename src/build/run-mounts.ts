@@ -220,6 +220,11 @@ function sshMount(ground: Ground, request: Of<"ssh">, index: number): Mounted {
     if (!request.required) return { mounts: [], env: [] };
     throw new Failure(`the agent '${id}' is required, and was not given`, { hint: `add --ssh ${id}` });
   }
+  if (request.mode !== undefined || request.uid !== undefined || request.gid !== undefined) {
+    throw new Failure("an agent's socket is the host's: its owner and mode are not changed for a program", {
+      hint: "leave mode, uid and gid out",
+    });
+  }
   if (statusOf(socket)?.type !== "socket") throw new Failure(`'${socket}' is no socket of an agent`);
   const target = absolute(ground, request.target ?? `/run/buildkit/ssh_agent.${index}`);
   return { mounts: [bindOf(socket, target, false)], env: [`SSH_AUTH_SOCK=${target}`] };

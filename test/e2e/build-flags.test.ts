@@ -31,13 +31,15 @@ e2e("images that are not here are pulled: to begin with, and to copy from", asyn
 });
 
 e2e("other contexts stand for names: directories and images", async (engine) => {
-  const other = contextOf(engine, { file: "other context" });
+  const other = contextOf(engine, { file: "other context", left: "x", ".dockerignore": "left\n" });
   await build(engine, { Dockerfile: dockerfile("RUN echo replaced >/who") }, ["-t", "instead"]);
   const Dockerfile =
     "FROM golang AS base\nCOPY --from=assets file /\nRUN --mount=type=bind,from=assets,target=/m cat /m/file >/seen\n";
   const flags = ["--build-context", `assets=${other}`, "--build-context", "golang=docker-image://instead"];
   const { id } = await build(engine, { Dockerfile }, flags);
   assert.equal(await printed(engine, id, "cat", "/who", "/file", "/seen"), "replaced\nother contextother context");
+  const ignored = contextOf(engine, { Dockerfile: "FROM scratch\nCOPY --from=assets left /\n" });
+  assert.match((await engine.call(["build", ...flags, ignored])).stderr, /'left'.*\.dockerignore/);
 });
 
 e2e("labels, hosts, limits, an agent's socket and the id's file are as asked for", async (engine) => {
