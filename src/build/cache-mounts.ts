@@ -8,8 +8,9 @@ import { attempt, call } from "../linux/error.ts";
 import { AT_FDCWD, type Handle } from "../linux/fd.ts";
 import { lock, tryLock } from "../linux/flock.ts";
 import { exists, makeDirectories, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, openHost } from "../linux/hostpath.ts";
-import { closeFromBut, exit, exitCodeOf, fork, PR, prctl, reapIfEnded, waitFor } from "../linux/process.ts";
+import { closeFromBut, exit, exitCodeOf, fork, PR, prctl } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
+import { endOf } from "./child-end.ts";
 import { copyOf } from "./copy-out.ts";
 import type { RunMount } from "./instruction.ts";
 import { stepKey } from "./key.ts";
@@ -72,14 +73,8 @@ async function lockMeanwhile(site: Site, held: Handle, path: string): Promise<vo
       exit(1);
     }
   }
-  site.running.add(child.pidfd);
-  try {
-    await site.turns.readable(child.pidfd.fd);
-    if (exitCodeOf(reapIfEnded(child) ?? waitFor(child)) !== 0) throw new Failure("waiting for a cache was ended");
-  } finally {
-    site.running.delete(child.pidfd);
-    child.pidfd.close();
-  }
+  using _pidfd = child.pidfd;
+  if (exitCodeOf(await endOf(site, child)) !== 0) throw new Failure("waiting for a cache was ended");
 }
 
 /** The directory of a cache, made if need be; one that is locked is the caller's already. */

@@ -1,10 +1,12 @@
 /**
  * Instructions that change how an image is run, and no files: instruction + configuration -> configuration. Pure.
  */
+import { mergeEnv } from "../container/commit.ts";
 import { Failure } from "../failure.ts";
 import { parseSignal } from "../linux/signal.ts";
 import type { Healthcheck, ImageConfig } from "../spec/image.ts";
 import type { Act, Command, HealthCheck } from "./instruction.ts";
+import { pathInRoot } from "./tree.ts";
 
 const DEFAULT_SHELL: readonly string[] = ["/bin/sh", "-c"];
 const NANOSECONDS = 1e6;
@@ -13,18 +15,9 @@ const LAST_PORT = 65535;
 const PORTS_LIMIT = 65536;
 const PORT = /^([0-9]{1,5})(?:-([0-9]{1,5}))?(?:\/(tcp|udp|sctp))?$/i;
 
-export const nameOf = (entry: string): string => entry.slice(0, Math.max(0, entry.indexOf("=")));
-
 /** What runs a command: its words, or the shell with its text. */
 export function wordsOf(command: Command, config: ImageConfig): string[] {
   return command.form === "exec" ? [...command.words] : [...(config.Shell ?? DEFAULT_SHELL), command.text];
-}
-
-/** `NAME=VALUE` for each pair; what has one of the names before is replaced where it stands. */
-export function withVariables(env: readonly string[], pairs: readonly (readonly [string, string])[]): string[] {
-  const all = new Map(env.map((entry) => [nameOf(entry), entry]));
-  for (const [name, value] of pairs) all.set(name, `${name}=${value}`);
-  return [...all.values()];
 }
 
 /** `80`, `8000-8002/udp` -> `80/tcp`, and so on. Throws a Failure for what is no port. */
@@ -57,12 +50,7 @@ function healthOf(check: HealthCheck): Healthcheck {
 /** An absolute path; a relative one is one below the working directory so far. */
 export function workdirOf(path: string, config: ImageConfig): string {
   const joined = path.startsWith("/") ? path : `${config.WorkingDir ?? ""}/${path}`;
-  const parts: string[] = [];
-  for (const part of joined.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
+  return `/${pathInRoot(joined)}`;
 }
 
 /**
@@ -72,7 +60,13 @@ export function workdirOf(path: string, config: ImageConfig): string {
 export function configAfter(config: ImageConfig, act: Act, hasCmd: boolean): ImageConfig | undefined {
   switch (act.kind) {
     case "env":
-      return { ...config, Env: withVariables(config.Env ?? [], act.pairs) };
+      return {
+        ...config,
+        Env: mergeEnv(
+          config.Env ?? [],
+          act.pairs.map(([name, value]) => `${name}=${value}`),
+        ),
+      };
     case "label":
       return { ...config, Labels: { ...config.Labels, ...Object.fromEntries(act.pairs) } };
     case "cmd":

@@ -14,7 +14,7 @@ import type { Layer } from "./layer.ts";
 import { parseMode } from "./mode.ts";
 import { ignoreOf, ignores } from "./patterns.ts";
 import type { Site } from "./site.ts";
-import { cleanPath, type Found, findSources, join, type Tree } from "./tree.ts";
+import { type Found, findSources, join, pathInRoot, type Tree } from "./tree.ts";
 import { writeLayer } from "./write-layer.ts";
 
 const O_RDONLY = 0;
@@ -46,7 +46,7 @@ export interface CopyRequest extends Pick<Transfer, "target" | "chown" | "chmod"
 export function targetOf(target: string, workdir: string): { path: string; isDirectory: boolean } {
   const absolute = target.startsWith("/") ? target : `${workdir}/${target}`;
   const last = target.slice(target.lastIndexOf("/") + 1);
-  return { path: cleanPath(absolute), isDirectory: last === "" || last === "." || last === ".." };
+  return { path: pathInRoot(absolute), isDirectory: last === "" || last === "." || last === ".." };
 }
 
 /** Whether a path is meant by `--exclude`: patterns are for what is below a directory, or the name of a file. Pure. */
@@ -105,7 +105,7 @@ export function ensureDirectory(root: Handle, path: string, owner: Owner | undef
     return openInRoot(found.fd, "/", O_RDONLY | O_DIRECTORY);
   } catch (error) {
     if (!isErrno(error, "ENOTDIR", "EEXIST")) throw error;
-    throw new Failure(`/${cleanPath(path)} cannot be a directory: there is a file`, { cause: error });
+    throw new Failure(`/${pathInRoot(path)} cannot be a directory: there is a file`, { cause: error });
   }
 }
 

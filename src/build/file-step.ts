@@ -22,7 +22,7 @@ import { scriptOf } from "./run-script.ts";
 import type { Site } from "./site.ts";
 import type { Sources } from "./sources.ts";
 import type { StageState } from "./state.ts";
-import { cleanPath, findSources, type Tree } from "./tree.ts";
+import { findSources, pathInRoot, type Tree } from "./tree.ts";
 import { writeLayer } from "./write-layer.ts";
 
 /** A step that is known, and not yet done. */
@@ -42,7 +42,7 @@ function filesOf(tree: Tree, sources: readonly string[], parents: boolean): File
     const skipped =
       pivot < 0
         ? 0
-        : cleanPath(source.slice(0, pivot))
+        : pathInRoot(source.slice(0, pivot))
             .split("/")
             .filter((part) => part !== "").length;
     return findSources(tree, source).map((found): FilesSource => {

@@ -1,6 +1,7 @@
 /**
  * ADD of a repository: the host's git fetches it, with the configuration and the credentials of whoever builds.
  */
+import { nameOf } from "../container/commit.ts";
 import { Failure } from "../failure.ts";
 import { environ } from "../linux/door.ts";
 import { variable } from "../linux/environment.ts";
@@ -8,10 +9,10 @@ import { attempt, call } from "../linux/error.ts";
 import { placeAt } from "../linux/fd.ts";
 import { exists, O_RDWR, openHost, readText, removeTree } from "../linux/hostpath.ts";
 import { readAllText } from "../linux/io.ts";
-import { closeFromBut, execve, exit, exitCodeOf, fork, PR, prctl, reapIfEnded, waitFor } from "../linux/process.ts";
+import { closeFromBut, execve, exit, exitCodeOf, fork, PR, prctl } from "../linux/process.ts";
 import { restoreMask, SIG } from "../linux/signal.ts";
 import { refusePassword } from "./address.ts";
-import { nameOf } from "./config-step.ts";
+import { endOf } from "./child-end.ts";
 import type { FilesSource } from "./copy.ts";
 import type { Site } from "./site.ts";
 import { findSources, openTree } from "./tree.ts";
@@ -102,18 +103,12 @@ async function runGit(
     );
     exit(127);
   }
-  site.running.add(child.pidfd);
-  try {
-    await site.turns.readable(child.pidfd.fd);
-    const code = exitCodeOf(reapIfEnded(child) ?? waitFor(child));
-    if (code === 0) return;
-    call("lseek", complaintPath, complaint.fd, 0, 0);
-    const said = readAllText(complaint.fd, "git", COMPLAINT_LIMIT_BYTES).trim().split("\n").slice(-1)[0] ?? "";
-    throw new Failure(`git cannot get ${about}: ${said === "" ? `exit status ${code}` : said}`);
-  } finally {
-    site.running.delete(child.pidfd);
-    child.pidfd.close();
-  }
+  using _pidfd = child.pidfd;
+  const code = exitCodeOf(await endOf(site, child));
+  if (code === 0) return;
+  call("lseek", complaintPath, complaint.fd, 0, 0);
+  const said = readAllText(complaint.fd, "git", COMPLAINT_LIMIT_BYTES).trim().split("\n").slice(-1)[0] ?? "";
+  throw new Failure(`git cannot get ${about}: ${said === "" ? `exit status ${code}` : said}`);
 }
 
 /** Fetches one commit of a repository. What is copied are its files; with `keepGitDir` also the directory .git. */

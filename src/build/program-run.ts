@@ -4,7 +4,7 @@
 import { attend } from "../container/attendance.ts";
 import type { MountRequest, NetworkChoice, RunOptions } from "../container/options.ts";
 import { prepare } from "../container/prepare.ts";
-import { finish, type Running, start } from "../container/run.ts";
+import { finish, start } from "../container/run.ts";
 import { Failure } from "../failure.ts";
 import type { ResolvedImage } from "../image/resolve.ts";
 import { storePaths } from "../image/store.ts";
@@ -14,8 +14,9 @@ import { attempt } from "../linux/error.ts";
 import { type Handle, setNonblocking } from "../linux/fd.ts";
 import { O_RDONLY, openHost, rename } from "../linux/hostpath.ts";
 import { pipe } from "../linux/io.ts";
-import { type Ending, reapIfEnded, waitFor } from "../linux/process.ts";
+import type { Ending } from "../linux/process.ts";
 import type { ImageConfig } from "../spec/image.ts";
+import { endOf } from "./child-end.ts";
 import type { StepName } from "./events.ts";
 import { type Layer, newLayer, overlayNames } from "./layer.ts";
 import { missingIn, removeEmpty } from "./mount-points.ts";
@@ -164,16 +165,6 @@ function begin(site: Site, run: ProgramRun, streams: readonly [number, number, n
   return { running, missing, emit };
 }
 
-async function endOf(site: Site, { child }: Running): Promise<Ending> {
-  site.running.add(child.pidfd);
-  try {
-    await site.turns.readable(child.pidfd.fd);
-    return reapIfEnded(child) ?? waitFor(child);
-  } finally {
-    site.running.delete(child.pidfd);
-  }
-}
-
 /** Runs a program. Throws a Failure if it does not end well. Undefined if it has changed nothing. */
 export async function runProgram(site: Site, run: ProgramRun): Promise<Layer | undefined> {
   const { root, staging, tell } = site;
@@ -187,7 +178,7 @@ export async function runProgram(site: Site, run: ProgramRun): Promise<Layer | u
   const outputs = [relay(site, step, "stdout", stdout), relay(site, step, "stderr", stderr)];
   const upper = staging.newPath();
   let isDone = false;
-  const ending = await endOf(site, running);
+  const ending = await endOf(site, running.child);
   try {
     for (const end of outputs) end();
     isDone = ending.kind === "exited" && ending.status === 0;

@@ -19,7 +19,7 @@ import type { RunMount } from "./instruction.ts";
 import { newDraft } from "./layer.ts";
 import type { Site } from "./site.ts";
 import type { Sources } from "./sources.ts";
-import { cleanPath, findSources } from "./tree.ts";
+import { findSources, pathInRoot } from "./tree.ts";
 import { openMerged } from "./write-layer.ts";
 
 const SECRET_LIMIT_BYTES = 512 * 1024;
@@ -101,7 +101,7 @@ interface Ground {
 }
 
 const absolute = ({ workdir }: Ground, target: string): string =>
-  `/${cleanPath(target.startsWith("/") ? target : `${workdir}/${target}`)}`;
+  `/${pathInRoot(target.startsWith("/") ? target : `${workdir}/${target}`)}`;
 
 function bindOf(source: string, target: string, readonly: boolean): MountRequest {
   return {

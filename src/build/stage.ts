@@ -1,11 +1,12 @@
 /**
  * One stage of a build: its instructions in their order, each on top of what those before it have made.
  */
+import { nameOf } from "../container/commit.ts";
 import { Failure, unreachable } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
 import { type Arguments, declareArguments, type Given, lookupIn, runArguments, type StageScope } from "./arguments.ts";
 import { doStep, type Steps } from "./cached.ts";
-import { configAfter, nameOf, workdirOf } from "./config-step.ts";
+import { configAfter, workdirOf } from "./config-step.ts";
 import type { StepName } from "./events.ts";
 import { expandInstruction } from "./expand.ts";
 import { type FileStep, planAdd, planCopy, planRun, planWorkdir } from "./file-step.ts";

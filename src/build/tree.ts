@@ -56,7 +56,7 @@ export interface Found {
 export const join = (directory: string, name: string): string => (directory === "" ? name : `${directory}/${name}`);
 
 /** `/a/./b//../c/` -> `a/c`: what is above the root is the root, as with docker. */
-export function cleanPath(path: string): string {
+export function pathInRoot(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();
@@ -85,7 +85,7 @@ function find(tree: Tree, asked: string): Found | undefined {
   if (handle === undefined) return undefined;
   const real = readLink(`/proc/self/fd/${handle.fd}`) ?? "";
   if (real !== tree.path && !real.startsWith(tree.path === "/" ? "/" : `${tree.path}/`)) return undefined;
-  const path = cleanPath(real.slice(tree.path.length));
+  const path = pathInRoot(real.slice(tree.path.length));
   const status = statusOfFd(handle.fd, asked);
   const isGone = status.type === "directory" ? isClosed(tree, path) : isIgnored(tree, path);
   return isGone ? undefined : { path, status, asked };
@@ -110,7 +110,7 @@ function matches(tree: Tree, directory: string, parts: readonly string[]): Found
 
 /** What a source of COPY or ADD names, with wildcards. Throws a Failure if that is nothing. */
 export function findSources(tree: Tree, source: string): Found[] {
-  const cleaned = cleanPath(source);
+  const cleaned = pathInRoot(source);
   const found = matches(tree, "", cleaned === "" ? [] : cleaned.split("/"));
   if (found.length > 0) return found;
   using there = openInRootIfThere(tree.root.fd, cleaned === "" ? "/" : cleaned, O_PATH);

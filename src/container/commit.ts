@@ -25,7 +25,8 @@ export interface CommitRequest {
   readonly pause: boolean;
 }
 
-const nameOf = (entry: string): string => entry.slice(0, Math.max(0, entry.indexOf("=")));
+/** Of `NAME=VALUE`. */
+export const nameOf = (entry: string): string => entry.slice(0, Math.max(0, entry.indexOf("=")));
 
 /** Variables, where later ones take the place of earlier ones. Pure. */
 export function mergeEnv(before: readonly string[], after: readonly string[]): string[] {
