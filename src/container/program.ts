@@ -211,7 +211,8 @@ function enterDirectory(path: string, { again }: { again: boolean }): boolean {
 /** The file that the first argument means: as it is if it has a slash, else from PATH (execvp(3)). */
 function findProgram(plan: ProcessPlan, context: ProgramContext): string {
   const name = plan.args[0];
-  if (name === undefined || name === "") {
+  if (name === "") throw notExecuted(name, ENOENT);
+  if (name === undefined) {
     throw new Failure("there is no command to run", { hint: "name one after the image, as in 'run busybox sh'" });
   }
   // What cannot be executed at all is told now, and not when the container is started.
