@@ -166,8 +166,8 @@ function install(filter: Filter | undefined, socketFd: number | undefined): void
   const listener = installFilter(filter);
   if (listener === undefined || socketFd === undefined) return;
   tell(socketFd, { say: "listener", fd: listener.fd });
-  // Until it has been taken: then the other side answers.
-  hear(socketFd);
+  // Until it has been taken: then the other side answers. Without an agent, or without the other side, nothing is to run.
+  if (hear(socketFd) === undefined) exit(1);
   listener.close();
 }
 

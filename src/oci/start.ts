@@ -36,16 +36,16 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     if (pidfd !== undefined && isRunning(record.init)) take?.({ pid, pidfd }, fd);
   };
   const debug = globals.debug ? (text: string) => tellLog(globals, "debug", text) : undefined;
-  awaitReport(channel.fd, "end", { warn, debug, listener });
-  if (hasHooks(spec.hooks)) {
-    const runHooks = await hookRunner(globals);
-    try {
+  try {
+    awaitReport(channel.fd, "end", { warn, debug, listener });
+    if (hasHooks(spec.hooks)) {
+      const runHooks = await hookRunner(globals);
       runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));
-    } catch (error) {
-      // The program does not go on: runtime.md#lifecycle. Who made the container removes it.
-      killInit(record);
-      throw error;
     }
+  } catch (error) {
+    // The program does not go on: runtime.md#lifecycle. Who made the container removes it.
+    killInit(record);
+    throw error;
   }
   return 0;
 }
