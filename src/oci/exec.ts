@@ -62,7 +62,7 @@ const NO_LABELS = { apparmor: false, selinux: false };
 
 export const help = { usage: "[FLAGS] CONTAINER COMMAND [ARGUMENT...]", flags: FLAGS };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: programName(), stopAtFirstWord: true });
   const [id, ...command] = rest;
   if (id === undefined) {
@@ -111,8 +111,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     preservedFds,
     signals: inherited,
     filter,
-    listener: await listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
-    uncommon: await uncommonOfExec(asked, spec),
+    listener: listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
+    uncommon: uncommonOfExec(asked, spec),
     labelFacts: facts,
     warn: (message) => tellLog(globals, "warning", message),
     debug: globals.debug ? (message) => tellLog(globals, "debug", message) : undefined,
