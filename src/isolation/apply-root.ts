@@ -38,7 +38,7 @@ import { setAttributes } from "./attributes.ts";
 import { finishBind } from "./bind-attributes.ts";
 import { copyUp } from "./copy-up.ts";
 import { labelFacts } from "./labels.ts";
-import { contextOption, mountError, unquoted } from "./mount-data.ts";
+import { mountError, unquoted } from "./mount-data.ts";
 import { isCoverableInProc, isProcPath } from "./plan-root.ts";
 import type {
   BindStep,
@@ -312,7 +312,7 @@ function newMount(step: FilesystemStep): Handle {
     using context = openFilesystem(step.type);
     setOption(context.fd, "source", step.source);
     for (const flag of step.superblock ?? []) setFlag(context.fd, flag);
-    const label = step.label !== undefined && labelFacts().selinux ? [contextOption(step.label)] : [];
+    const label = step.label !== undefined && labelFacts().selinux ? [step.label] : [];
     for (const option of [...step.data, ...label]) {
       const equals = option.indexOf("=");
       if (equals < 0) setFlag(context.fd, option);

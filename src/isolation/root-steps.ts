@@ -18,7 +18,7 @@ export interface FilesystemStep {
   readonly superblock?: readonly string[];
   /** Whether it begins with what the directory that it covers has: of a tmpfs. */
   readonly copyUp?: boolean;
-  /** The SELinux context of its files; without effect where SELinux is not active. */
+  /** The option that gives its files an SELinux context; without effect where SELinux is not active. */
   readonly label?: string;
   /** ATTR bits. */
   readonly attributes: number;
