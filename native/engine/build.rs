@@ -18,6 +18,8 @@ const COUNT: &str = "JS_REF_COUNT(";
 const DEFINITION: &str = "#define JS_REF_COUNT(p) (js_rc(p)->ref_count)\n";
 /// How often the source counts up, counts down, and counts down in an expression.
 const KNOWN: [usize; 3] = [19, 2, 7];
+/// How the engine says that it has an allocator of its own for small blocks. The host's (src/arena.rs) is to see each block.
+const OWN_BLOCKS: &str = "#define JS_ARENA_LARGE_BLOCKS_ONLY 0\n";
 
 /// The folder of the package, as cargo knows it.
 fn find_package() -> PathBuf {
@@ -68,11 +70,14 @@ fn with_immortal_objects(source: &str) -> String {
     }
     out.push_str(rest);
     assert_eq!(found, KNOWN, "the engine counts references at other places");
-    out.replacen(
-        DEFINITION,
-        &format!("{DEFINITION}#include \"immortal.h\"\n"),
-        1,
-    ) + "\n#include \"freeze.h\"\n"
+    assert!(out.contains(OWN_BLOCKS), "the engine allocates otherwise");
+    out.replace(OWN_BLOCKS, &OWN_BLOCKS.replace('0', "1"))
+        .replacen(
+            DEFINITION,
+            &format!("{DEFINITION}#include \"immortal.h\"\n"),
+            1,
+        )
+        + "\n#include \"freeze.h\"\n"
 }
 
 /// What Rust sees of the engine: the package's declarations for this target.

@@ -1,20 +1,23 @@
 //! The engine's memory: an arena at a fixed address, which lies in the executable's file; a heap for the process's small
 //! blocks, whose first pages are asked for at once; and the C library's heap for what is large.
 //!
-//! While the snapshot is made (snapshot.rs) everything comes from the arena. Blocks of the arena that the program frees later
-//! are left as they are: each can be freed once, so what is lost has a limit.
+//! While the snapshot is made (snapshot.rs) everything comes from the arena, by layout.rs. Blocks of the arena that the program
+//! frees later are left as they are: each can be freed once, so what is lost has a limit.
 
+use crate::layout;
 use core::ffi::c_void;
 use core::mem::size_of;
 use core::ptr;
-use mycontainer_engine::{JS_FreezeBlock, JS_FreezeHeap, JSMallocFunctions, JSRuntime, size_t};
+use mycontainer_engine::{
+    JS_FreezeBlock, JS_FreezeHeap, JS_SortTables, JSMallocFunctions, JSRuntime, size_t,
+};
 
 /// What the arena can hold, in bytes. The file of the executable has it whole, zeros where nothing is.
 pub const CAPACITY: usize = 8 << 20;
-/// Blocks begin at multiples of this, as malloc(3)'s do on 64-bit machines.
-const ALIGNMENT: usize = 16;
+/// Blocks begin at multiples of this: the engine needs no more (quickjs.c, JS_ARENA_ALIGN).
+const ALIGNMENT: usize = 8;
 /// Blocks of up to this many bytes are handed out in steps of ALIGNMENT, larger ones in powers of two.
-const SMALL_LIMIT: usize = 8 << 10;
+const SMALL_LIMIT: usize = 1 << 10;
 /// Larger blocks come from the C library when the snapshot has been made.
 const BLOCK_LIMIT: usize = 256 << 10;
 const SMALL_SIZES: usize = SMALL_LIMIT / ALIGNMENT + 1;
@@ -22,46 +25,51 @@ const LARGE_SIZES: usize = (BLOCK_LIMIT / SMALL_LIMIT).ilog2() as usize;
 /// What the process's own blocks can take before they come from the C library, too.
 const HEAP_CAPACITY: usize = 16 << 20;
 /// What nearly every command uses of it. To ask for these pages in one call is a fifth of the price of a fault for each.
-const HEAP_AT_ONCE: usize = 192 << 10;
+const HEAP_AT_ONCE: usize = 96 << 10;
 const MADV_POPULATE_WRITE: i32 = 23;
 
 /// Stands before each block.
-#[repr(C, align(16))]
-struct Header {
+#[repr(C)]
+pub struct Header {
     /// Bytes of the block after the header, a multiple of ALIGNMENT.
     size: usize,
-    /// In a freed block: the next one of this size.
-    next: *mut Header,
+}
+
+/// What a freed block begins with.
+#[repr(C)]
+struct Freed {
+    header: Header,
+    /// The next one of this size.
+    next: *mut Freed,
 }
 
 #[repr(C, align(4096))]
 struct Arena {
     /// Whether the snapshot has been made: nothing more comes from the arena then.
     closed: bool,
-    /// Bytes that are taken of `bytes`.
+    /// Bytes from the start of this that the snapshot has.
     used: usize,
     /// What the snapshot's maker keeps for the start (snapshot.rs).
     root: *mut c_void,
-    freed: FreeLists,
     bytes: [u8; CAPACITY],
 }
 
 /// Blocks that are free again, by size.
-type FreeLists = [*mut Header; SMALL_SIZES + LARGE_SIZES];
+type FreeLists = [*mut Freed; SMALL_SIZES + LARGE_SIZES];
 
 const NONE_FREE: FreeLists = [ptr::null_mut(); SMALL_SIZES + LARGE_SIZES];
 
 #[repr(C, align(4096))]
 struct Heap {
-    bytes: [u8; HEAP_CAPACITY],
     used: usize,
     freed: FreeLists,
+    bytes: [u8; HEAP_CAPACITY],
 }
 
 static mut HEAP: Heap = Heap {
-    bytes: [0; HEAP_CAPACITY],
     used: 0,
     freed: NONE_FREE,
+    bytes: [0; HEAP_CAPACITY],
 };
 
 /// In a section of its own, which the file of the executable holds byte by byte, and at an address that never changes.
@@ -70,7 +78,6 @@ static mut ARENA: Arena = Arena {
     closed: false,
     used: 0,
     root: ptr::null_mut(),
-    freed: NONE_FREE,
     bytes: [0; CAPACITY],
 };
 
@@ -80,13 +87,35 @@ pub fn is_closed() -> bool {
     unsafe { ptr::read_volatile(&raw const ARENA.closed) }
 }
 
-/// Ends the making of the snapshot: all that is to be written to the executable's file, which begins at `extent().0`.
-pub unsafe fn close(runtime: *mut JSRuntime, root: *mut c_void) {
+/// Where blocks can begin in the arena, in bytes from its start.
+pub const FIRST_BLOCK: usize = core::mem::offset_of!(Arena, bytes);
+
+/// Where a block of the snapshot is put (layout.rs), in bytes from the arena's start.
+pub unsafe fn at(offset: usize) -> *mut Header {
+    unsafe { (&raw mut ARENA).cast::<u8>().add(offset).cast() }
+}
+
+/// Says where the snapshot ends, in bytes from the arena's start.
+pub unsafe fn reserve(end: usize) -> Result<(), String> {
+    if end > size_of::<Arena>() {
+        return Err(format!(
+            "the program takes {end} bytes, the arena has {CAPACITY}"
+        ));
+    }
+    unsafe { ARENA.used = end };
+    Ok(())
+}
+
+/// Ends the making of the snapshot: all that is to be written to the executable's file, which begins at `extent().0`. The engine
+/// counts references to nothing of it from now on, so that its pages stay as they are in the file.
+pub unsafe fn close(runtime: *mut JSRuntime, root: *mut c_void) -> Result<(), String> {
     unsafe {
-        freeze(runtime);
+        JS_SortTables(runtime, layout::end_of_used());
+        JS_FreezeHeap(runtime);
+        layout::complete(|block| JS_FreezeBlock(block))?;
         ARENA.root = root;
-        ARENA.freed = NONE_FREE;
         ARENA.closed = true;
+        Ok(())
     }
 }
 
@@ -102,20 +131,6 @@ pub unsafe fn open() {
     }
 }
 
-/// Has the engine count references to nothing that lies here: the pages stay as they are in the file.
-unsafe fn freeze(runtime: *mut JSRuntime) {
-    unsafe {
-        JS_FreezeHeap(runtime);
-        let start = (&raw mut ARENA.bytes).cast::<u8>();
-        let mut at = 0;
-        while at < ARENA.used {
-            let header = start.add(at).cast::<Header>();
-            JS_FreezeBlock(header.add(1).cast());
-            at += size_of::<Header>() + (*header).size;
-        }
-    }
-}
-
 /// What `close` was given.
 pub fn root() -> *mut c_void {
     unsafe { ptr::read_volatile(&raw const ARENA.root) }
@@ -125,10 +140,7 @@ pub fn root() -> *mut c_void {
 pub fn extent() -> (usize, usize) {
     unsafe {
         let used = ptr::read_volatile(&raw const ARENA.used);
-        (
-            &raw const ARENA as usize,
-            core::mem::offset_of!(Arena, bytes) + used,
-        )
+        (&raw const ARENA as usize, used)
     }
 }
 
@@ -140,10 +152,10 @@ enum Place {
 
 fn place_of(block: *const c_void) -> Place {
     let is_in = |start: usize, length| (block as usize).wrapping_sub(start) < length;
-    if is_in(&raw const ARENA as usize, size_of::<Arena>()) {
-        Place::Arena
-    } else if is_in(&raw const HEAP as usize, HEAP_CAPACITY) {
+    if is_in(&raw const HEAP as usize, size_of::<Heap>()) {
         Place::Heap
+    } else if is_in(&raw const ARENA as usize, size_of::<Arena>()) || layout::holds(block) {
+        Place::Arena
     } else {
         Place::Library
     }
@@ -156,7 +168,7 @@ unsafe fn header_of(block: *mut c_void) -> *mut Header {
 /// The size that a block of at least so many bytes has, and the place of its list.
 fn class_of(size: usize) -> (usize, usize) {
     if size <= SMALL_LIMIT {
-        let size = size.next_multiple_of(ALIGNMENT);
+        let size = size.max(ALIGNMENT).next_multiple_of(ALIGNMENT);
         return (size, size / ALIGNMENT);
     }
     let size = size.next_power_of_two();
@@ -167,12 +179,12 @@ fn class_of(size: usize) -> (usize, usize) {
 /// A block that is free again, or null.
 unsafe fn reuse(freed: *mut FreeLists, list: usize) -> *mut c_void {
     unsafe {
-        let header = (*freed)[list];
-        if header.is_null() {
+        let block = (*freed)[list];
+        if block.is_null() {
             return ptr::null_mut();
         }
-        (*freed)[list] = (*header).next;
-        header.add(1).cast()
+        (*freed)[list] = (*block).next;
+        (&raw mut (*block).next).cast()
     }
 }
 
@@ -194,16 +206,12 @@ unsafe fn begin(size: usize, start: *mut u8, used: *mut usize, capacity: usize) 
 unsafe fn take(size: usize) -> (*mut c_void, bool) {
     unsafe {
         if !is_closed() {
-            // Sizes are kept as they are: the file is to hold no gaps.
-            let size = size.next_multiple_of(ALIGNMENT);
-            if size <= SMALL_LIMIT {
-                let block = reuse(&raw mut ARENA.freed, size / ALIGNMENT);
-                if !block.is_null() {
-                    return (block, false);
-                }
+            let size = size.max(ALIGNMENT).next_multiple_of(ALIGNMENT);
+            let header = layout::take(size);
+            if !header.is_null() {
+                (*header).size = size;
+                return (header.add(1).cast(), true);
             }
-            let start = (&raw mut ARENA.bytes).cast();
-            return (begin(size, start, &raw mut ARENA.used, CAPACITY), true);
         }
         if size <= BLOCK_LIMIT {
             let (size, list) = class_of(size);
@@ -239,8 +247,9 @@ unsafe extern "C" fn calloc(_opaque: *mut c_void, count: size_t, size: size_t) -
 /// Keeps a freed block for the next of its size.
 unsafe fn keep(freed: *mut FreeLists, list: usize, header: *mut Header) {
     unsafe {
-        (*header).next = (*freed)[list];
-        (*freed)[list] = header;
+        let block = header.cast::<Freed>();
+        (*block).next = (*freed)[list];
+        (*freed)[list] = block;
     }
 }
 
@@ -251,9 +260,7 @@ unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
         }
         let header = header_of(block);
         match place_of(block) {
-            Place::Arena if !is_closed() && (*header).size <= SMALL_LIMIT => {
-                keep(&raw mut ARENA.freed, (*header).size / ALIGNMENT, header);
-            }
+            Place::Arena if !is_closed() => layout::freed(header),
             Place::Arena => {}
             Place::Heap => keep(&raw mut HEAP.freed, class_of((*header).size).1, header),
             Place::Library => libc::free(block),

@@ -7,7 +7,7 @@
 //! Bytes that are not UTF-8 survive the way into a string and back: byte 0x80..0xFF becomes the lone surrogate
 //! U+DC80..U+DCFF, as Python's "surrogateescape" does.
 
-use crate::arena;
+use crate::{arena, layout};
 use core::ffi::{c_char, c_int};
 use core::{ptr, slice};
 use mycontainer_engine::*;
@@ -104,7 +104,10 @@ unsafe fn argument(ctx: *mut JSContext, value: JSValue) -> Result<(i64, Lent), &
             }
             JS_TAG_STRING | JS_TAG_STRING_ROPE => lend_string(ctx, value),
             JS_TAG_OBJECT => bytes_of(ctx, value)
-                .map(|(base, _)| (base as i64, Lent::Nothing))
+                .map(|(base, size)| {
+                    layout::lend(base, size);
+                    (base as i64, Lent::Nothing)
+                })
                 .ok_or("an object that is no buffer cannot be passed to the kernel"),
             _ if JS_IsBigInt(value) => {
                 let mut number = 0;
@@ -165,6 +168,7 @@ unsafe extern "C" fn syscall(
                 value => value,
             }
         };
+        layout::after(raw[0]);
         for keep in lent {
             if let Lent::Engine(text) = keep {
                 JS_FreeCString(ctx, text);
@@ -186,7 +190,10 @@ unsafe extern "C" fn address_of(
 ) -> JSValue {
     unsafe {
         match bytes_of(ctx, *values) {
-            Some((base, _)) => new_number(base as i64),
+            Some((base, size)) => {
+                layout::lend(base, size);
+                new_number(base as i64)
+            }
             None => throw(ctx, "addressOf takes an array buffer or a typed array"),
         }
     }

@@ -9,6 +9,7 @@ mod door;
 mod elf;
 mod entry;
 mod kernel;
+mod layout;
 mod modules;
 mod seal;
 mod snapshot;
@@ -33,27 +34,33 @@ unsafe fn arguments(
     (0..argc as usize).map(move |index| unsafe { CStr::from_ptr(*argv.add(index)).to_bytes() })
 }
 
-/// Makes the product of an executable that has no snapshot yet: what the build calls with an archive and a path.
-unsafe fn make_snapshot(argc: c_int, argv: *const *const c_char) -> c_int {
-    let mut arguments = unsafe { arguments(argc, argv) }
-        .skip(1)
-        .map(|argument| String::from_utf8_lossy(argument).into_owned());
-    let (Some(archive), Some(out)) = (arguments.next(), arguments.next()) else {
-        return fail(
-            "this executable has no program yet; give it an archive of modules and a path to write to",
-        );
+/// What an executable does that has no snapshot yet: `--observe RECORD ARCHIVE NAME ARGUMENTS...` runs a command of the program and
+/// records what it uses; `RECORD ARCHIVE OUT` makes the product by that.
+unsafe fn prepare_snapshot(argc: c_int, argv: *const *const c_char) -> c_int {
+    let words: Vec<_> = unsafe { arguments(argc, argv) }
+        .map(String::from_utf8_lossy)
+        .collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let done = match words[..] {
+        [_, "--observe", record, archive, _, ..] => unsafe { snapshot::observe(record, archive) },
+        [_, record, archive, out] => unsafe { snapshot::make(record, archive, out) },
+        _ => Err("this executable has no program yet; give it a record of uses, an archive of modules and a path to write to".into()),
     };
-    match unsafe { snapshot::make(&archive, &out) } {
-        Ok(()) => 0,
-        Err(reason) => fail(&format!("cannot make the snapshot: {reason}")),
+    match (done, words[..].get(1)) {
+        (Err(reason), _) => fail(&format!("cannot make the snapshot: {reason}")),
+        (Ok(()), Some(&"--observe")) => unsafe { run(argv.add(OBSERVED_COMMAND)) },
+        (Ok(()), _) => 0,
     }
 }
 
-#[unsafe(no_mangle)]
-unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+/// Which argument the command begins with that is observed.
+const OBSERVED_COMMAND: usize = 4;
+
+/// Runs the program of the snapshot: its exit status.
+unsafe fn run(argv: *const *const c_char) -> c_int {
     unsafe {
         let Some(root) = snapshot::find() else {
-            return make_snapshot(argc, argv);
+            return fail("internal error: there is no program");
         };
         let ctx = root.context;
         let ended = snapshot::start(root, argv);
@@ -68,6 +75,17 @@ unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
             fail("internal error: the program waits for nothing")
         } else {
             0
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    unsafe {
+        if snapshot::find().is_some() {
+            run(argv)
+        } else {
+            prepare_snapshot(argc, argv)
         }
     }
 }

@@ -6,7 +6,7 @@
 //! (docs/decisions/0010-snapshot.md).
 
 use crate::archive::Archive;
-use crate::{arena, door, elf, modules};
+use crate::{arena, door, elf, layout, modules};
 use core::ffi::{CStr, c_char, c_void};
 use core::ptr;
 use mycontainer_engine::*;
@@ -151,8 +151,8 @@ unsafe fn evaluate(ctx: *mut JSContext, archive: &Archive) -> Result<JSValue, St
     }
 }
 
-/// Writes this executable to `out`, with a snapshot of the program that `archive` is.
-pub unsafe fn make(archive: &str, out: &str) -> Result<(), String> {
+/// Evaluates the program that `archive` is, so that it can be started.
+unsafe fn evaluate_all(archive: &str) -> Result<(), String> {
     unsafe {
         let bytes: &'static [u8] = fs::read(archive)
             .map_err(|error| format!("{archive}: {error}"))?
@@ -173,7 +173,22 @@ pub unsafe fn make(archive: &str, out: &str) -> Result<(), String> {
         modules::uninstall(JS_GetRuntime(ctx));
         JS_FinishObjects(JS_GetRuntime(ctx));
         JS_RunGC(JS_GetRuntime(ctx));
-        arena::close(JS_GetRuntime(ctx), root.cast::<c_void>());
+        arena::close(JS_GetRuntime(ctx), root.cast::<c_void>())
+    }
+}
+
+/// Gets the program that `archive` is ready for one command, and records which parts of it that uses (layout.rs).
+pub unsafe fn observe(record: &str, archive: &str) -> Result<(), String> {
+    layout::begin_observing(record)?;
+    unsafe { evaluate_all(archive)? };
+    layout::watch()
+}
+
+/// Writes this executable to `out`, with a snapshot of the program that `archive` is, laid out as `record` says.
+pub unsafe fn make(record: &str, archive: &str, out: &str) -> Result<(), String> {
+    unsafe {
+        arena::reserve(layout::begin_placing(record)?)?;
+        evaluate_all(archive)?;
         write(out)
     }
 }

@@ -17,7 +17,10 @@ export interface FullRule {
 
 export const ANY_DEVICE: FullRule = { allow: true, type: "a", major: undefined, minor: undefined, access: "rwm" };
 
-/** What every container may do: make any node, and use the devices of config-linux.md#default-devices. */
+/**
+ * What every container may do: make any node, and use the devices of config-linux.md#default-devices; as runc. A container's
+ * /dev/console is a terminal of its own: 5:1 is the host's, where passwords are typed.
+ */
 const DEFAULT_ALLOWED: readonly [
   type: "b" | "c",
   major: number | undefined,
@@ -32,8 +35,8 @@ const DEFAULT_ALLOWED: readonly [
   ["c", 1, 8, "rwm"], // random
   ["c", 1, 9, "rwm"], // urandom
   ["c", 5, 0, "rwm"], // tty
-  ["c", 5, 1, "rwm"], // console
   ["c", 5, 2, "rwm"], // ptmx
+  ["c", 10, 200, "rwm"], // net/tun, which engines take for granted
   ["c", 136, undefined, "rwm"], // pts/*
 ];
 

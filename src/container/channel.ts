@@ -39,6 +39,8 @@ export type Report =
   | { readonly say: "listener"; readonly fd: number }
   /** From the process that entered a container for exec: its child, whose pidfd comes with it, is the program. */
   | { readonly say: "entered"; readonly pid: number }
+  /** From the process that locks mounts: some of them come with this. */
+  | { readonly say: "locked" }
   /** From a monitor: the container runs. */
   | { readonly say: "running"; readonly id: string }
   /** From that child, with its terminal's master. */

@@ -118,7 +118,8 @@ export function runInit(context: InitContext): never {
     if (context.plan.process.init) setTitle("mycontainer-init");
     tellStep(context, "child process in init()");
     enterNamespaces(context);
-    using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources, (mount, step) => {
+    const locked = inUserNamespace(context.plan.namespaces);
+    using root = new ContainerRoot(context.handles.root.fd, context.handles.bindSources, locked, (mount, step) => {
       send(socketFd, { say: "map", step: context.plan.rootSteps.indexOf(step) }, [mount.fd]);
       awaitOrder(socketFd, "mapped");
     });

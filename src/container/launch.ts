@@ -31,6 +31,7 @@ import type { Emit } from "./events.ts";
 import { forkInside, type Join } from "./fork-inside.ts";
 import type { ContainerHooks } from "./hooks.ts";
 import { hasMountHooks, inStep, isPlaced, lateBinds, runInit } from "./init.ts";
+import { lockRoot, lockSources } from "./lock-mounts.ts";
 import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import type { InheritedSignals } from "./program.ts";
@@ -130,10 +131,9 @@ function withoutOwnCgroup(asked: LaunchOptions): LaunchOptions {
 
 /** Makes the container and lets its program go. Throws a Failure if that does not come to its end. */
 export function launch(asked: LaunchOptions): Launched {
-  const { root } = asked;
   if (asked.tellsSteps === true) tellSetup(asked);
   using stack = new DisposableStack();
-  stack.use(root);
+  stack.use(asked.root);
   const cgroup = makeCgroup(asked);
   const options = cgroup === undefined ? withoutOwnCgroup(asked) : asked;
   const { plan } = options;
@@ -147,7 +147,10 @@ export function launch(asked: LaunchOptions): Launched {
   }));
   const maps = mapsOf(plan, joins);
   const bindSources = openBindSources(plan, maps);
-  for (const source of bindSources.values()) stack.use(source);
+  stack.defer(() => {
+    for (const source of bindSources.values()) source.close();
+  });
+  const root = inUserNamespace(plan.namespaces) ? stack.use(lockRoot(asked.root, bindSources)) : asked.root;
 
   const [ours, theirs] = socketPair();
   stack.use(ours);
@@ -257,10 +260,12 @@ function sendGo(socketFd: number): void {
 
 function sendPlace(plan: Plan, pid: number, socketFd: number): void {
   using stack = new DisposableStack();
-  const sources = lateBinds(plan).map((step) => stack.use(openBindSource(step, plan.idMaps)).fd);
+  const late = lateBinds(plan).map((step) => [step, stack.use(openBindSource(step, plan.idMaps))] as const);
+  const isLocked = late.length > 0 && inUserNamespace(plan.namespaces);
+  const sources = isLocked ? lockSources(late).map((mount) => stack.use(mount)) : late.map(([, mount]) => mount);
   const ownsTime = plan.idMaps !== undefined && plan.namespaces.create.includes("time");
   const offsets = ownsTime ? [stack.use(openOffsetsOf(pid)).fd] : [];
-  send(socketFd, { say: "placed" }, [...sources, ...offsets]);
+  send(socketFd, { say: "placed" }, [...sources.map(({ fd }) => fd), ...offsets]);
 }
 
 /** systemd makes a unit's cgroup, with the process in it; what it does not know of limits and hierarchies is ours to add. */

@@ -67,7 +67,7 @@ export function withBinds(root: Handle, binds: ReadonlyMap<BindStep, Handle>, is
     // No mount that is made here may reach the host: before the first one is made.
     mount("none", "/", null, MS.rec | MS.private);
     attachRoot(root, "/");
-    const tree = new ContainerRoot(root.fd, binds, (bound, step) => mapIdsOf(bound, step, undefined));
+    const tree = new ContainerRoot(root.fd, binds, false, (bound, step) => mapIdsOf(bound, step, undefined));
     for (const step of binds.keys()) tree.apply(step);
     if (isReadonly) changeAttributes(root.fd, { set: ATTR.rdonly });
     return cloneTree(root.fd, "", { recursive: true });

@@ -35,7 +35,7 @@ import {
 import { statusOfFd } from "../linux/status.ts";
 import { openPty, type Pty, setWindowSize } from "../linux/tty.ts";
 import { setAttributes } from "./attributes.ts";
-import { finishBind } from "./bind-attributes.ts";
+import { finishBind, finishLocked } from "./bind-attributes.ts";
 import { copyUp } from "./copy-up.ts";
 import { labelFacts } from "./labels.ts";
 import { mountError, unquoted } from "./mount-data.ts";
@@ -67,6 +67,7 @@ export class ContainerRoot implements Disposable {
   pty: Pty | undefined;
   readonly #rootFd: number;
   readonly #bindSources: ReadonlyMap<BindStep, Handle>;
+  readonly #sourcesAreLocked: boolean;
   readonly #mapIds: (mount: Handle, step: BindStep) => void;
   #cover: Handle | undefined;
   #null: Handle | undefined;
@@ -75,15 +76,18 @@ export class ContainerRoot implements Disposable {
 
   /**
    * @param bindSources what the host's process has opened for each bind step, as a detached mount
+   * @param sourcesAreLocked whether they have the attributes of their steps already, for good
    * @param mapIds has the host's process map the ids of a mount that is made here
    */
   constructor(
     rootFd: number,
     bindSources: ReadonlyMap<BindStep, Handle>,
+    sourcesAreLocked: boolean,
     mapIds: (mount: Handle, step: BindStep) => void,
   ) {
     this.#rootFd = rootFd;
     this.#bindSources = bindSources;
+    this.#sourcesAreLocked = sourcesAreLocked;
     this.#mapIds = mapIds;
   }
 
@@ -173,7 +177,8 @@ export class ContainerRoot implements Disposable {
     refuseFalseProc(mount, step);
     if (!isProcRoot(mount, step.source)) refuseInProc(target, step.target);
     this.#attach(mount, target, step.target);
-    finishBind(mount, step);
+    if (this.#sourcesAreLocked && step.inside === undefined) finishLocked(mount, step);
+    else finishBind(mount, step);
     mount.close();
   }
 

@@ -44,15 +44,37 @@ export function decideAttributes({ set, clear, replaces, namesAtime }: Asked, st
 
 /** Gives an attached bind mount the attributes and the propagation of its step. */
 export function finishBind(mount: Handle, step: BindStep): void {
-  const { target, propagation, propagationRecursive, recursiveSet, recursiveClear } = step;
-  const change = permittedChange(mount, step);
-  const { set = 0, clear = 0 } = change;
+  const { target, propagation, recursiveSet, recursiveClear } = step;
   // A mount without others below it, as most are, is done with in one call.
   if (!step.recursive && recursiveSet === 0 && recursiveClear === 0) {
-    setAttributes(mount.fd, target, { set, clear, propagation });
+    setAttributes(mount.fd, target, { ...permittedChange(mount, step), propagation });
     return;
   }
+  propagate(mount, step);
+  changeAll(mount, step);
+}
+
+/**
+ * As `finishBind`, the first part of it: what is to be locked in a user namespace, before it is. Options that take attributes
+ * back from what is mounted below are for later, when the kernel knows which it may.
+ */
+export function finishUnlocked(mount: Handle, step: BindStep): void {
+  if (step.recursiveClear === 0) changeAll(mount, step);
+}
+
+/** The rest of it, after `finishUnlocked`. */
+export function finishLocked(mount: Handle, step: BindStep): void {
+  propagate(mount, step);
+  if (step.recursiveClear !== 0) changeAll(mount, step);
+}
+
+function propagate(mount: Handle, { target, propagation, propagationRecursive }: BindStep): void {
   setAttributes(mount.fd, target, { propagation, recursive: propagationRecursive });
+}
+
+function changeAll(mount: Handle, step: BindStep): void {
+  const { target, recursiveSet, recursiveClear } = step;
+  const { set = 0, clear = 0 } = permittedChange(mount, step);
   if (recursiveSet !== 0 || recursiveClear !== 0) {
     setAttributesBelow(mount.fd, target, { set: recursiveSet, clear: recursiveClear });
   }

@@ -1,6 +1,16 @@
 /** What a container has of its own: namespaces, mounts, devices, ids. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execOutput, initPid, outputOf, removeAll, runScript, startDetached } from "./containers.ts";
 import { type Engine, e2e, MYCONTAINER, start } from "./harness.ts";
@@ -190,6 +200,30 @@ e2e("/dev has the nodes and links of the specification and nothing else", async 
   assert.deepEqual(names, expected);
   const targets = await outputOf(engine, `cd /dev; for link in ${links.join(" ")}; do readlink $link; done`);
   assert.equal(targets, "/proc/kcore\n/proc/self/fd\npts/ptmx\n/proc/self/fd/2\n/proc/self/fd/0\n/proc/self/fd/1\n");
+});
+
+e2e("with --userns a volume that is read-only stays so, for a privileged root as well", async (engine) => {
+  const volume = mkdtempSync(join(engine.directory, "fixed-"));
+  chmodSync(volume, 0o777);
+  const flags = ["--privileged", "-v", `${volume}:/mnt:ro`];
+  const script = "mount -o remount,rw,bind /mnt && : >/mnt/written";
+  const without = await engine.call(["run", "--rm", ...flags, "busybox", "sh", "-c", script]);
+  assert.equal(without.status, 0, without.stderr);
+  unlinkSync(join(volume, "written"));
+  const { status, stderr } = await engine.call([
+    "run",
+    "--rm",
+    "--userns",
+    "auto",
+    ...flags,
+    "busybox",
+    "sh",
+    "-c",
+    script,
+  ]);
+  assert.notEqual(status, 0);
+  assert.match(stderr, /permission denied/);
+  assert.deepEqual(readdirSync(volume), []);
 });
 
 e2e("with --userns the container's root is nobody special outside, and files on a volume are its", async (engine) => {

@@ -172,6 +172,7 @@ const FORBIDDEN = [
   ["c", 1, 2],
   ["c", 10, 232],
   ["c", 10, 229],
+  ["c", 5, 1],
 ] as const;
 const OPEN_ALL = `${FORBIDDEN.map(
   ([type, major, minor]) => `

@@ -12,6 +12,7 @@
  *   attacker confined LINE...  no attack: ends with 77 if its /proc/self/status lacks one of the lines, or if it has what the
  *                              containers of the sweeps are not to have, with 0 if all is as it should be, with 1 if it cannot tell
  *   attacker keyring           tells the session keyring that it has
+ *   attacker unlock MOUNT...   takes back read-only, nosuid, nodev and noexec of mounts, and the mounts themselves; a line each
  *   attacker type              puts letters into the terminal's input (TIOCSTI, CVE-2017-5226)
  */
 #define _GNU_SOURCE
@@ -25,9 +26,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,6 +200,22 @@ static int confined(char **lines) {
   return 0;
 }
 
+/* struct mount_attr: include/uapi/linux/mount.h. Its attributes and the flags of statfs(2) have the same bits for these. */
+static void unlock(const char *path) {
+  static const struct { const char *name; unsigned long bit; } locks[] = {{"ro", 1}, {"nosuid", 2}, {"nodev", 4}, {"noexec", 8}};
+  struct statfs status;
+  printf("%s:", path);
+  if (statfs(path, &status) < 0) printf(" missing");
+  else
+    for (unsigned i = 0; i < sizeof locks / sizeof *locks; i++) {
+      if (!(status.f_flags & locks[i].bit)) continue;
+      unsigned long long change[4] = {0, locks[i].bit, 0, 0};
+      printf(" %s=%d", locks[i].name, syscall(SYS_mount_setattr, AT_FDCWD, path, 0, change, sizeof change) == 0);
+    }
+  printf(" remount=%d", mount("", path, "", MS_REMOUNT | MS_BIND, "") == 0);
+  printf(" umount=%d\n", umount2(path, MNT_DETACH) == 0);
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   struct sigaction action = {.sa_handler = stop};
@@ -206,6 +225,10 @@ int main(int argc, char **argv) {
   if (strcmp(mode, "linger") == 0) return prctl(PR_SET_NAME, "mycontainer") | usleep(LINGER_MICROSECONDS);
   if (strcmp(mode, "keyring") == 0) {
     printf("keyring=%ld\n", syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3 /* KEY_SPEC_SESSION_KEYRING */, 0));
+    return 0;
+  }
+  if (strcmp(mode, "unlock") == 0) {
+    for (char **path = argv + 2; path < argv + argc; path++) unlock(*path);
     return 0;
   }
   if (strcmp(mode, "type") == 0) {

@@ -10,8 +10,10 @@ include!(concat!(env!("OUT_DIR"), "/declarations.rs"));
 unsafe extern "C" {
     /// Makes the functions that the engine would make when they are first asked for (freeze.h).
     pub fn JS_FinishObjects(runtime: *mut JSRuntime);
-    /// Makes all objects in small blocks immortal: they are counted and freed no more (freeze.h).
+    /// Has the engine find what lies below an address without a look at what lies above it (freeze.h).
+    pub fn JS_SortTables(runtime: *mut JSRuntime, end: *const c_void);
+    /// Takes what lies in the heap out of the engine's list of objects (freeze.h).
     pub fn JS_FreezeHeap(runtime: *mut JSRuntime);
-    /// The same for what may be a large block: `start` is what the allocator gave.
+    /// Makes a block immortal: it is counted and freed no more. `start` is what the allocator gave.
     pub fn JS_FreezeBlock(start: *mut c_void);
 }
