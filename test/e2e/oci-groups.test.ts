@@ -1,56 +1,74 @@
 /**
- * The groups of the runtime's caller, which a container keeps where an annotation asks for it: podman's `--group-add keep-groups`.
+ * The groups of the runtime's caller, which a container keeps where an annotation asks for it: podman's `--group-add keep-groups`,
+ * below podman without root, that is in a user namespace.
  */
 import assert from "node:assert/strict";
-import { type Change, NAMESPACES, oci, type Runtime, statusLine } from "./bundles.ts";
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Change, type Json, NAMESPACES, oci, type Runtime } from "./bundles.ts";
 
 const KEEP = "run.oci.keep_original_groups";
-const MAPS = [{ containerID: 0, hostID: 300_000, size: 65_536 }];
-const USER = { user: { uid: 1000, gid: 1000, additionalGids: [6] } };
+/** So few ids that the caller's groups are not among them. */
+const IDS = "0,0,4000";
+const MAP = [{ containerID: 0, hostID: 0, size: 2000 }];
+const OWN_USER_NAMESPACE = { uidMappings: MAP, gidMappings: MAP, namespaces: [...NAMESPACES, { type: "user" }] };
+const ARGS = ["grep", "Groups", "/proc/self/status"];
 
-/** Runs a command by a caller that has two groups more. */
-async function byMember(runtime: Runtime, args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await runtime.throughShell('exec setpriv --groups 4242,4343 -- "$@"', args);
+/** A directory with what unshare(1) has maps written by: newuidmap(1) itself gives only what is in /etc/subuid. */
+function mapWriters(runtime: Runtime): string {
+  const directory = mkdtempSync(join(runtime.directory, "writers-"));
+  for (const kind of ["uid", "gid"]) {
+    const path = join(directory, `new${kind}map`);
+    writeFileSync(path, `#!/bin/sh\necho "$2 $3 $4" >/proc/$1/${kind}_map\n`);
+    chmodSync(path, 0o755);
+  }
+  return directory;
+}
+
+/** Has a shell call the runtime, `"$@"`, as the root of a user namespace who is in two groups that have no id there. */
+async function asMember(runtime: Runtime, args: string[], inner = 'exec "$@"'): Promise<string> {
+  const enter = `unshare --user --map-users=${IDS} --map-groups=${IDS} --mount -- sh -c '${inner}' sh "$@"`;
+  const script = `PATH=${mapWriters(runtime)}:$PATH exec setpriv --groups 4242,4343 -- ${enter}`;
+  const { status, stdout, stderr } = await runtime.throughShell(script, args);
   assert.equal(status, 0, stderr);
   return stdout;
 }
 
-async function groupsOf(runtime: Runtime, change: Change, annotations: Record<string, string>): Promise<unknown> {
-  const id = runtime.newId();
-  const bundle = runtime.bundle({ process: { ...USER, args: ["sleep", "1000"] }, ...change, top: { annotations } });
-  await byMember(runtime, ["run", "--detach", "--bundle", bundle, id]);
-  const { pid } = await runtime.state(id);
-  const groups = statusLine(pid, "Groups")?.trim();
-  const ofExec = (await byMember(runtime, ["exec", id, "grep", "Groups", "/proc/self/status"])).split(":")[1]?.trim();
-  await runtime.remove(id);
-  return { groups, ofExec };
-}
-
-oci(
-  "the program and exec have the groups of the caller where they are to be kept, else those of config.json",
-  async (runtime) => {
-    const kept = { groups: "4242 4343", ofExec: "4242 4343" };
-    const own = { groups: "6", ofExec: "6" };
-    assert.deepEqual(await groupsOf(runtime, {}, { [KEEP]: "1" }), kept);
-    assert.deepEqual(await groupsOf(runtime, {}, { [KEEP]: "0" }), own);
-    assert.deepEqual(await groupsOf(runtime, {}, {}), own);
-  },
-);
-
-oci("in a user namespace the groups are kept, and have the id of nobody there", async (runtime) => {
-  const linux = { namespaces: [...NAMESPACES, { type: "user" }], uidMappings: MAPS, gidMappings: MAPS };
-  const change = { linux };
-  const kept = { groups: "4242 4343", ofExec: "65534 65534" };
-  assert.deepEqual(await groupsOf(runtime, change, { [KEEP]: "1" }), kept);
-  assert.deepEqual(await groupsOf(runtime, change, {}), { groups: "300006", ofExec: "6" });
+const changeOf = (linux: Json, annotations: Json, args: string[]): Change => ({
+  process: { user: { uid: 1000, gid: 1000, additionalGids: [6] }, args },
+  linux,
+  top: { annotations },
 });
 
-oci("in a user namespace that is joined the groups are kept", async (runtime) => {
-  const maps = { uidMappings: MAPS, gidMappings: MAPS };
-  const first = await runtime.detached({ linux: { ...maps, namespaces: [...NAMESPACES, { type: "user" }] } });
-  const { pid } = await runtime.state(first);
-  const namespaces = [...NAMESPACES, { type: "user", path: `/proc/${pid}/ns/user` }];
-  const kept = await groupsOf(runtime, { linux: { namespaces } }, { [KEEP]: "1" });
-  await runtime.remove(first);
-  assert.deepEqual(kept, { groups: "4242 4343", ofExec: "65534 65534" });
+const shown = (text: string) => text.split(":")[1]?.trim();
+
+for (const [where, linux] of [
+  ["", {}],
+  [" in a user namespace of its own", OWN_USER_NAMESPACE],
+] as const) {
+  oci(
+    `without root, the program${where} keeps the caller's groups if it is to, else it has its own`,
+    async (runtime) => {
+      const groupsOf = async (annotations: Json) => {
+        const bundle = runtime.bundle(changeOf(linux, annotations, ARGS));
+        return shown(await asMember(runtime, ["run", "--bundle", bundle, runtime.newId()]));
+      };
+      assert.equal(await groupsOf({ [KEEP]: "1" }), "65534 65534");
+      assert.equal(await groupsOf({ [KEEP]: "0" }), "6");
+      assert.equal(await groupsOf({}), "6");
+    },
+  );
+}
+
+oci("exec into a container that keeps groups has those of its own caller", async (runtime) => {
+  const id = runtime.newId();
+  const bundle = runtime.bundle(changeOf({}, { [KEEP]: "1" }, ["sleep", "1000"]));
+  const around = `"$1" "$2" "$3" run --detach --bundle ${bundle} ${id} && "$@" && "$1" "$2" "$3" delete --force ${id}`;
+  assert.equal(shown(await asMember(runtime, ["exec", id, ...ARGS], around)), "65534 65534");
+});
+
+oci("the groups of the host's root are not kept", async (runtime) => {
+  const { status, stderr } = await runtime.run({ script: "true", top: { annotations: { [KEEP]: "1" } } });
+  assert.equal(status, 1);
+  assert.match(stderr, /run\.oci\.keep_original_groups: the groups of the host's root are not kept/);
 });
