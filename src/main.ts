@@ -14,9 +14,9 @@ function isRuntime(name: string): boolean {
   return name.startsWith(RUNTIME_NAME) || name === STANDS_IN_FOR;
 }
 
-export async function main(): Promise<void> {
+export function main(): void | Promise<void> {
   enterProcess();
   const name = args[0] ?? "";
   const face = isRuntime(name.slice(name.lastIndexOf("/") + 1)) ? runtime : engine;
-  await face.main();
+  return face.main();
 }

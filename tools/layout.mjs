@@ -49,7 +49,7 @@ function makeBundle(bundle, image, args, spec) {
 
 /**
  * Has `host` observe commands of the program in `archive`, with `image` as the containers' files, and write what they use to `record`.
- * Undefined if all could be run, otherwise the reason; there is a record in any case.
+ * Undefined if all could be run, otherwise the reason; there is a record in any case. What is run first lies together best.
  */
 export function observeCommands({ host, codec, archive, image, record }) {
   const work = mkdtempSync(join(tmpdir(), "mycontainer-build-"));
@@ -61,7 +61,8 @@ export function observeCommands({ host, codec, archive, image, record }) {
     copyFileSync(host, copy);
     copyFileSync(codec, join(work, "mycontainer-codec"));
     copyFileSync(image, join(work, "busybox.tar"));
-    execFileSync(copy, ["--observe", record, archive, "mycontainer-runtime", "spec"], options);
+    execFileSync(copy, ["--observe", record, archive, "mycontainer", "--version"], options);
+    execFileSync(copy, ["--observe", "ignored", archive, "mycontainer-runtime", "spec"], options);
     const spec = JSON.parse(readFileSync(join(work, "config.json"), "utf8"));
     makeBundle(join(work, "short"), image, ["true"], spec);
     makeBundle(join(work, "long"), image, ["sleep", "1000"], spec);

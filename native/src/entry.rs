@@ -5,6 +5,7 @@
 //! before it. Nothing here may need the C library: no thread-local variables, no function of it, not even those that the
 //! compiler puts in for copying and comparing memory.
 
+use crate::kernel::call;
 use crate::{seal, snapshot};
 use core::arch::global_asm;
 use core::ffi::c_char;
@@ -50,11 +51,48 @@ unsafe extern "C" fn before(stack: *const usize) {
         let argc = *stack;
         let argv = stack.add(1).cast::<*const c_char>();
         let environment = argv.add(argc + 1);
+        open_standard_streams();
         let Some(root) = snapshot::find() else {
             return;
         };
         if starts_processes(root, argv) {
             seal::seal(argv, environment);
+        }
+    }
+}
+
+/// `struct pollfd`: poll(2).
+#[repr(C)]
+struct PollFd {
+    fd: i32,
+    events: i16,
+    revents: i16,
+}
+const POLLNVAL: i16 = 0x20;
+const AT_FDCWD: isize = -100;
+
+/// Opens /dev/null for each of the standard streams that is closed: else the next file that is opened would be it, and a
+/// container's program would have that.
+unsafe fn open_standard_streams() {
+    let mut streams = [0, 1, 2].map(|fd| PollFd {
+        fd,
+        events: 0,
+        revents: 0,
+    });
+    let no_time = [0i64; 2];
+    unsafe {
+        let (at, time) = (streams.as_mut_ptr() as usize, no_time.as_ptr() as usize);
+        if call(libc::SYS_ppoll, [at, streams.len(), time, 0, 0, 0]) <= 0 {
+            return;
+        }
+        for PollFd { revents, .. } in &streams {
+            if revents & POLLNVAL != 0 {
+                let path = c"/dev/null".as_ptr() as usize;
+                call(
+                    libc::SYS_openat,
+                    [AT_FDCWD as usize, path, libc::O_RDWR as usize, 0, 0, 0],
+                );
+            }
         }
     }
 }

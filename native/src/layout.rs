@@ -11,11 +11,12 @@ use crate::arena::{self, Header};
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
 use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
 use libc::{
     MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, PROT_NONE, PROT_READ,
     PROT_WRITE,
 };
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 
 const PAGE: usize = 4096;
@@ -26,11 +27,21 @@ const BLOCKS: usize = 1 << 20;
 
 /// What is known of a block: the n-th that the program has asked for.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
 struct Use {
+    /// In bytes; 0 for those that were never asked for.
     size: u32,
     /// READ, WRITTEN and FREED.
     how: u32,
+    /// How many blocks had been used when this was used for the first time.
+    order: u64,
+}
+
+/// The file that is made by observing.
+#[repr(C)]
+struct Record {
+    /// How many blocks have been used, in all commands together.
+    used: AtomicU64,
+    blocks: [Use; BLOCKS],
 }
 
 const READ: u32 = 1;
@@ -38,7 +49,7 @@ const WRITTEN: u32 = 2;
 /// Before the snapshot was complete: it is no part of it.
 const FREED: u32 = 4;
 
-/// The parts of the snapshot, in their order.
+/// The parts of the snapshot, in their order: what is written to, what is read, and the rest.
 const PARTS: usize = 3;
 
 /// In which part a block lies.
@@ -52,18 +63,56 @@ fn part_of(how: u32) -> usize {
     }
 }
 
+/// Where everything goes.
+struct Places {
+    /// Of each block that is kept, in bytes from the arena's start.
+    of: Vec<usize>,
+    /// Where the parts end that are used, and where the last one does.
+    end_of_used: usize,
+    end: usize,
+}
+
+/// Places the blocks part by part, each in the order of use.
+fn place(blocks: &[Use]) -> Places {
+    let mut kept: Vec<usize> = (0..blocks.len())
+        .filter(|number| blocks[*number].how & FREED == 0)
+        .collect();
+    kept.sort_by_key(|number| (part_of(blocks[*number].how), blocks[*number].order));
+    let mut of = vec![0; blocks.len()];
+    let mut at = arena::FIRST_BLOCK;
+    let mut end_of_used = at;
+    let mut part = 0;
+    for number in kept {
+        if part_of(blocks[number].how) != part {
+            part = part_of(blocks[number].how);
+            at = at.next_multiple_of(PAGE);
+        }
+        of[number] = at;
+        at += size_of::<Header>() + blocks[number].size as usize;
+        if part < PARTS - 1 {
+            end_of_used = at;
+        }
+    }
+    Places {
+        of,
+        end_of_used,
+        end: at,
+    }
+}
+
 struct Layout {
     /// Whether commands are observed, and not the snapshot made.
     observes: bool,
     /// Whether the program is evaluated, and blocks still belong to the snapshot.
     is_making: bool,
-    record: &'static mut [Use],
+    record: &'static mut Record,
+    /// How many blocks the record has, if it is complete.
+    known: usize,
     /// How many blocks have been asked for.
     count: usize,
     space: *mut u8,
     space_used: usize,
-    /// Where in the arena the next block of each part comes.
-    next: [usize; PARTS],
+    places: Places,
     /// The blocks of the snapshot, by their number.
     blocks: Vec<*mut Header>,
     /// While observing: the block that each page of the space is for, and how often it has been opened.
@@ -86,67 +135,69 @@ fn map(length: usize, protection: c_int, flags: c_int, file: c_int) -> Result<*m
     Ok(start.cast())
 }
 
-fn begin(observes: bool, record: &'static mut [Use], next: [usize; PARTS]) -> Result<(), String> {
+fn begin(
+    observes: bool,
+    record: &'static mut Record,
+    known: usize,
+) -> Result<&'static Layout, String> {
     let space = map(
         SPACE,
         PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
         -1,
     )?;
-    unsafe {
-        LAYOUT = Some(Layout {
-            observes,
-            is_making: true,
-            record,
-            count: 0,
-            space,
-            space_used: 0,
-            next,
-            blocks: Vec::new(),
-            pages: Vec::new(),
-            trouble: None,
-        });
-    }
-    Ok(())
+    let places = place(&record.blocks[..known]);
+    let layout = Layout {
+        observes,
+        is_making: true,
+        record,
+        known,
+        count: 0,
+        space,
+        space_used: 0,
+        places,
+        blocks: Vec::new(),
+        pages: Vec::new(),
+        trouble: None,
+    };
+    unsafe { LAYOUT = Some(layout) };
+    self::layout()
+        .map(|layout| &*layout)
+        .ok_or_else(String::new)
 }
 
-/// From now on blocks are spread, and what a command uses is added to the file `record`.
-pub fn begin_observing(record: &str) -> Result<(), String> {
-    let length = BLOCKS * size_of::<Use>();
+fn open_record(path: &str) -> Result<&'static mut Record, String> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .open(record)
-        .and_then(|file| file.set_len(length as u64).map(|()| file))
-        .map_err(|error| format!("{record}: {error}"))?;
-    let start = map(length, PROT_READ | PROT_WRITE, MAP_SHARED, file.as_raw_fd())?;
-    let uses = unsafe { core::slice::from_raw_parts_mut(start.cast::<Use>(), BLOCKS) };
-    begin(true, uses, [0; PARTS])
+        .open(path)
+        .and_then(|file| file.set_len(size_of::<Record>() as u64).map(|()| file))
+        .map_err(|error| format!("{path}: {error}"))?;
+    let start = map(
+        size_of::<Record>(),
+        PROT_READ | PROT_WRITE,
+        MAP_SHARED,
+        file.as_raw_fd(),
+    )?;
+    Ok(unsafe { &mut *start.cast::<Record>() })
 }
 
-/// From now on blocks are placed as the file `record` says. How many bytes of the arena that takes.
+/// From now on blocks are spread, and what a command uses is added to the file `record`.
+pub fn begin_observing(record: &str) -> Result<(), String> {
+    begin(true, open_record(record)?, 0).map(|_| ())
+}
+
+/// From now on blocks are placed as the file `record` says. Where the last one ends, in bytes from the arena's start.
 pub fn begin_placing(record: &str) -> Result<usize, String> {
-    let bytes = fs::read(record).map_err(|error| format!("{record}: {error}"))?;
-    let mut uses: Vec<Use> = bytes
-        .chunks_exact(size_of::<Use>())
-        .map(|pair| Use {
-            size: u32::from_le_bytes(pair[..4].try_into().unwrap_or_default()),
-            how: u32::from_le_bytes(pair[4..].try_into().unwrap_or_default()),
-        })
-        .collect();
-    uses.retain(|known| known.size > 0);
-    let mut sizes = [0; PARTS];
-    for known in uses.iter().filter(|known| known.how & FREED == 0) {
-        sizes[part_of(known.how)] += size_of::<Header>() + known.size as usize;
-    }
-    let mut next = [arena::FIRST_BLOCK; PARTS];
-    for part in 1..PARTS {
-        next[part] = (next[part - 1] + sizes[part - 1]).next_multiple_of(PAGE);
-    }
-    begin(false, uses.leak(), next)?;
-    Ok(next[PARTS - 1] + sizes[PARTS - 1])
+    let record = open_record(record)?;
+    let known = record
+        .blocks
+        .iter()
+        .take_while(|block| block.size > 0)
+        .count();
+    begin(false, record, known).map(|layout| layout.places.end)
 }
 
 impl Layout {
@@ -178,26 +229,24 @@ impl Layout {
             "the program needs more blocks than can be recorded"
         );
         if self.observes {
-            self.record[number].size = size as u32;
+            self.record.blocks[number].size = size as u32;
             let block = self.take_outside(size, true);
             let end = self.space_used.div_ceil(PAGE);
             self.pages.resize(end, (number as u32, 0));
             self.blocks.push(block);
             return block;
         }
-        let known = self.record.get(number).copied().unwrap_or_default();
-        if known.size as usize != size {
+        let known = &self.record.blocks[number];
+        let (known_size, how) = (known.size as usize, known.how);
+        if number >= self.known || known_size != size {
             self.fail(&format!(
-                "block {number} has {size} bytes, not {}",
-                known.size
+                "block {number} has {size} bytes, not {known_size}"
             ));
         }
-        if known.how & FREED != 0 || self.trouble.is_some() {
+        if how & FREED != 0 || self.trouble.is_some() {
             return self.take_outside(size, false);
         }
-        let next = &mut self.next[part_of(known.how)];
-        let block = unsafe { arena::at(*next) };
-        *next += size_of::<Header>() + size;
+        let block = unsafe { arena::at(self.places.of[number]) };
         self.blocks.push(block);
         block
     }
@@ -214,7 +263,7 @@ pub fn take(size: usize) -> *mut Header {
 /// Where the parts of the snapshot end that commands use; as long as they are observed, all may be.
 pub fn end_of_used() -> *const c_void {
     match layout() {
-        Some(layout) if !layout.observes => unsafe { arena::at(layout.next[PARTS - 2]).cast() },
+        Some(layout) if !layout.observes => unsafe { arena::at(layout.places.end_of_used).cast() },
         _ => usize::MAX as *const c_void,
     }
 }
@@ -232,7 +281,7 @@ pub fn freed(header: *mut Header) {
     if layout.observes {
         let page = (header as usize - layout.space as usize) / PAGE;
         let (number, _) = layout.pages[page];
-        layout.record[number as usize].how |= FREED;
+        layout.record.blocks[number as usize].how |= FREED;
     } else if !holds(header.cast()) {
         layout.fail("a block that was kept is freed");
     }
@@ -244,11 +293,10 @@ pub fn complete(freeze: impl Fn(*mut c_void)) -> Result<(), String> {
         return Ok(());
     };
     layout.is_making = false;
-    if !layout.observes && layout.count != layout.record.len() {
+    if !layout.observes && layout.count != layout.known {
         layout.fail(&format!(
             "it has {} blocks, not {}",
-            layout.count,
-            layout.record.len()
+            layout.count, layout.known
         ));
     }
     for block in &layout.blocks {
@@ -288,7 +336,11 @@ unsafe extern "C" fn on_fault(_signal: c_int, info: *mut libc::siginfo_t, _conte
             } else {
                 (WRITTEN, PROT_READ | PROT_WRITE)
             };
-            layout.record[*number as usize].how |= how;
+            let block = &mut layout.record.blocks[*number as usize];
+            if block.how & (READ | WRITTEN) == 0 {
+                block.order = layout.record.used.fetch_add(1, Ordering::Relaxed);
+            }
+            block.how |= how;
             unsafe { libc::mprotect(layout.space.add(page * PAGE).cast(), PAGE, protection) };
         })
     });

@@ -115,7 +115,9 @@ export function awaitReport<S extends Report["say"]>(
     const received = receive<Report>(socketFd);
     if (received === undefined) {
       if (say === "end") return undefined;
-      throw new Failure("the container's process was ended while it was made");
+      throw new Failure("the container's process was ended while it was made", {
+        hint: "unless somebody has killed it, it was out of memory: is its limit too low?",
+      });
     }
     const { message } = received;
     if (message.say === "failed") throw failureOf(message);

@@ -1,6 +1,7 @@
 /**
- * Another program in a running container. A child enters the container's namespaces and makes the program's process there as
- * our own child (CLONE_PARENT), so that it is waited for and signalled as a container's first process is.
+ * Another program in a running container. Its process is born there as our own child, so that it is waited for and signalled as a
+ * container's first process is: by this process, which enters and goes back (fork-entered.ts); or, where there is no way back, by
+ * one in between that enters and ends (CLONE_PARENT).
  */
 import { joinCgroup, openForClone } from "../cgroup/apply.ts";
 import { type CgroupChoice, joining, openChosenForClone, openChosenForJoin } from "../cgroup/choice.ts";
@@ -9,11 +10,12 @@ import { Failure } from "../failure.ts";
 import { hostIdOf, uidsOf } from "../isolation/idmap.ts";
 import { asksForLabels, type LabelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
-import { setOomScore } from "../isolation/oom-score.ts";
+import { setOomScore, setOwnOomScore } from "../isolation/oom-score.ts";
 import { openProcfs } from "../isolation/procfs.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { call, isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
+import { openHost } from "../linux/hostpath.ts";
 import { pipe, read, writeAll } from "../linux/io.ts";
 import { filesystemOf, MAGIC } from "../linux/mount.ts";
 import {
@@ -29,13 +31,14 @@ import {
   setns,
   waitFor,
 } from "../linux/process.ts";
-import { O_DIRECTORY, openInRoot } from "../linux/rootpath.ts";
+import { O_DIRECTORY, O_PATH, openInRoot } from "../linux/rootpath.ts";
 import { SIG } from "../linux/signal.ts";
 import { socketPair } from "../linux/socket.ts";
 import { keepNewlines, openPty, setWindowSize, type WindowSize } from "../linux/tty.ts";
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
+import { canGoBack, forkEntered } from "./fork-entered.ts";
 import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
@@ -84,21 +87,59 @@ export function execute(request: ExecRequest): Executed {
   using own = ours;
   const cgroupJoins = cgroup === undefined ? [] : openChosenForJoin(cgroup);
   prctl(PR.setDumpable, 0);
-  const entering = forkInCgroup(cgroup, init?.pid ?? 0);
-  if (entering === undefined) {
-    ours.close();
-    enter(request, pidfd.fd, cgroupJoins, theirs.fd);
-  }
+  const entry = { pidfd: pidfd.fd, cgroupJoins, ours, socketFd: theirs.fd };
+  const forked = canGoBack(request.namespaces) ? forkProgram(request, entry) : forkBetween(request, entry);
   theirs.close();
   for (const handle of cgroupJoins) handle.close();
+  return "between" in forked ? throughBetween(request, forked.between, own.fd) : awaitProgram(request, forked, own.fd);
+}
+
+/** What a new process needs to become one of the container's. */
+interface Entry {
+  readonly pidfd: number;
+  readonly cgroupJoins: readonly Handle[];
+  /** This process's side of the channel, and the number of the other. */
+  readonly ours: Handle;
+  readonly socketFd: number;
+}
+
+/** The program's process, born in the container. */
+function forkProgram(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd }: Entry): Child {
+  const { init, cgroup, namespaces, process } = request;
+  using proc = process.oomScoreAdj === undefined ? undefined : openHost("/proc", O_PATH | O_DIRECTORY);
+  const child = forkInCgroup(cgroup, init?.pid ?? 0, (into) => forkEntered(pidfd, namespaces, () => fork(0, into)));
+  if (child !== undefined) return child;
+  ours.close();
   try {
-    return awaitProgram(request, own.fd);
+    prctl(PR.setPdeathsig, SIG.KILL);
+    joinCgroup(cgroupJoins);
+    if (proc !== undefined && process.oomScoreAdj !== undefined) setOwnOomScore(proc, process.oomScoreAdj);
   } catch (error) {
-    sendSignal(entering.pidfd.fd, SIG.KILL);
+    reportFailure(socketFd, error);
+  }
+  runProgram(request, socketFd);
+}
+
+/** The process in between. */
+function forkBetween(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd }: Entry): { readonly between: Child } {
+  const between = forkInCgroup(request.cgroup, request.init?.pid ?? 0, (into) => fork(0, into));
+  if (between !== undefined) return { between };
+  ours.close();
+  enter(request, pidfd, cgroupJoins, socketFd);
+}
+
+function throughBetween(request: ExecRequest, between: Child, socketFd: number): Executed {
+  try {
+    const entered = awaitReport(socketFd, "entered", { warn: request.warn });
+    const pidfd = entered?.fds[0];
+    if (entered === undefined || pidfd === undefined) throw new Failure("the container ended while it was entered");
+    return awaitProgram(request, { pid: entered.message.pid, pidfd }, socketFd);
+  } catch (error) {
+    sendSignal(between.pidfd.fd, SIG.KILL);
     throw error;
   } finally {
-    waitFor(entering);
-    entering.pidfd.close();
+    waitFor(between);
+    between.pidfd.close();
   }
 }
 
@@ -107,11 +148,15 @@ export function execute(request: ExecRequest): Executed {
  * then no process can be in it any more (EBUSY); or it may have left it, and somebody has removed it (ENOENT). Unless another
  * was asked for, the new process is where the first one has gone.
  */
-function forkInCgroup(choice: CgroupChoice | undefined, initPid: number): Child | undefined {
-  if (choice === undefined) return fork();
+function forkInCgroup(
+  choice: CgroupChoice | undefined,
+  initPid: number,
+  forkInto: (cgroupFd?: number) => Child | undefined,
+): Child | undefined {
+  if (choice === undefined) return forkInto();
   const forkThere = () => {
     using cgroup = openChosenForClone(choice);
-    return fork(0, cgroup?.fd);
+    return forkInto(cgroup?.fd);
   };
   if (choice.isAsked) return joining(choice.path, forkThere);
   try {
@@ -120,15 +165,11 @@ function forkInCgroup(choice: CgroupChoice | undefined, initPid: number): Child 
     const moved = isErrno(error, "EBUSY", "ENOENT") ? unifiedCgroupOf(initPid) : undefined;
     if (moved === undefined) throw error;
     using cgroup = openForClone(moved);
-    return fork(0, cgroup?.fd);
+    return forkInto(cgroup?.fd);
   }
 }
 
-function awaitProgram(request: ExecRequest, socketFd: number): Executed {
-  const entered = awaitReport(socketFd, "entered", { warn: request.warn });
-  const pidfd = entered?.fds[0];
-  if (entered === undefined || pidfd === undefined) throw new Failure("the container ended while it was entered");
-  const child: Child = { pid: entered.message.pid, pidfd };
+function awaitProgram(request: ExecRequest, child: Child, socketFd: number): Executed {
   try {
     const listening: Listening = {
       warn: request.warn,
@@ -139,9 +180,9 @@ function awaitProgram(request: ExecRequest, socketFd: number): Executed {
     awaitReport(socketFd, "end", listening);
     return { child, terminal };
   } catch (error) {
-    sendSignal(pidfd.fd, SIG.KILL);
+    sendSignal(child.pidfd.fd, SIG.KILL);
     waitFor(child);
-    pidfd.close();
+    child.pidfd.close();
     throw error;
   }
 }

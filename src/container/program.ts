@@ -166,8 +166,8 @@ function install(filter: Filter | undefined, socketFd: number | undefined): void
   const listener = installFilter(filter);
   if (listener === undefined || socketFd === undefined) return;
   tell(socketFd, { say: "listener", fd: listener.fd });
-  // Until it has been taken: then the other side answers.
-  hear(socketFd);
+  // Until it has been taken: then the other side answers. Without an agent, or without the other side, nothing is to run.
+  if (hear(socketFd) === undefined) exit(1);
   listener.close();
 }
 
@@ -211,7 +211,8 @@ function enterDirectory(path: string, { again }: { again: boolean }): boolean {
 /** The file that the first argument means: as it is if it has a slash, else from PATH (execvp(3)). */
 function findProgram(plan: ProcessPlan, context: ProgramContext): string {
   const name = plan.args[0];
-  if (name === undefined || name === "") {
+  if (name === "") throw notExecuted(name, ENOENT);
+  if (name === undefined) {
     throw new Failure("there is no command to run", { hint: "name one after the image, as in 'run busybox sh'" });
   }
   // What cannot be executed at all is told now, and not when the container is started.

@@ -12,6 +12,8 @@ export interface Labels {
   readonly apparmorProfile?: string | undefined;
   /** `user:role:type:level`. */
   readonly selinuxLabel?: string | undefined;
+  /** The same, of the files of mounts. */
+  readonly mountLabel?: string | undefined;
 }
 
 /** Which of the modules the host's kernel enforces. */
@@ -32,21 +34,26 @@ export function labelFacts(): LabelFacts {
   };
 }
 
-export function asksForLabels({ apparmorProfile = "", selinuxLabel = "" }: Labels): boolean {
-  return apparmorProfile !== "" || selinuxLabel !== "";
+export function asksForLabels({ apparmorProfile = "", selinuxLabel = "", mountLabel = "" }: Labels): boolean {
+  return apparmorProfile !== "" || selinuxLabel !== "" || mountLabel !== "";
 }
 
 /** Refuses a label that the kernel would not enforce: whoever asks for one relies on it. */
-export function checkLabels({ apparmorProfile = "", selinuxLabel = "" }: Labels, facts: LabelFacts): void {
+export function checkLabels(
+  { apparmorProfile = "", selinuxLabel = "", mountLabel = "" }: Labels,
+  facts: LabelFacts,
+): void {
   checkText(apparmorProfile, "AppArmor profile");
   checkText(selinuxLabel, "SELinux label");
+  checkText(mountLabel, "SELinux label of mounts");
   if (apparmorProfile !== "" && apparmorProfile !== UNCONFINED && !facts.apparmor) {
     throw new Failure(`AppArmor profile '${apparmorProfile}' is asked for, and AppArmor is not active on this host`, {
       hint: "leave out '--security-opt apparmor=', or boot with apparmor=1",
     });
   }
-  if (selinuxLabel !== "" && !facts.selinux) {
-    throw new Failure(`SELinux label '${selinuxLabel}' is asked for, and SELinux is not active on this host`, {
+  const label = selinuxLabel || mountLabel;
+  if (label !== "" && !facts.selinux) {
+    throw new Failure(`SELinux label '${label}' is asked for, and SELinux is not active on this host`, {
       hint: "leave out '--security-opt label='",
     });
   }

@@ -87,6 +87,10 @@ const SIG_SETMASK = 2;
 
 /** A set of signals as rt_sigprocmask(2) takes it. */
 function signalSet(signals: readonly number[]): Uint8Array {
+  return signals === FORWARDABLE ? FORWARDABLE_SET : makeSignalSet(signals);
+}
+
+function makeSignalSet(signals: readonly number[]): Uint8Array {
   const set = new Uint8Array(SIGSET_BYTES);
   for (const signal of signals) {
     const byte = (signal - 1) >> 3;
@@ -116,7 +120,8 @@ export function restoreMask(mask: Uint8Array): void {
 /** All signals that can be blocked and that a terminal or a user sends: what a parent of a container forwards. */
 export const forwardableSignals = (): readonly number[] => FORWARDABLE;
 
-const FORWARDABLE = findForwardable();
+const FORWARDABLE: readonly number[] = findForwardable();
+const FORWARDABLE_SET = makeSignalSet(FORWARDABLE);
 
 function findForwardable(): number[] {
   const kept = new Set<number>([

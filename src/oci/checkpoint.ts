@@ -54,7 +54,7 @@ export const DESCRIPTORS_FILE = "descriptors.json";
 
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("checkpoint", FLAGS, argv, { program: programName() });
   const id = oneId("checkpoint", rest);
   using lock = lockRecord(globals.root, id);
@@ -99,7 +99,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   });
   if (isPreDump) return 0;
   writeNewFile(`${paths.images}/${DESCRIPTORS_FILE}`, JSON.stringify(streams));
-  if (flags["leave-running"] !== true) await finish(globals, record, spec);
+  if (flags["leave-running"] !== true) finish(globals, record, spec);
   return 0;
 }
 

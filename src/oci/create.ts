@@ -34,8 +34,8 @@ export function madeAsAsked(flags: Values<typeof MAKE_FLAGS>): Omit<MakeOptions,
   };
 }
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("create", MAKE_FLAGS, argv, { program: programName() });
-  await make({ id: oneId("create", rest), ...madeAsAsked(flags), waits: true, attached: false }, globals);
+  make({ id: oneId("create", rest), ...madeAsAsked(flags), waits: true, attached: false }, globals);
   return 0;
 }

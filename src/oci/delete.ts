@@ -16,7 +16,7 @@ const FLAGS = { force: toggle("f", "Kill the container if it runs, and pass over
 
 export const help = { usage: "[--force] CONTAINER", flags: FLAGS };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("delete", FLAGS, argv, { program: programName() });
   const id = checkId(oneId("delete", rest));
   const isForced = flags.force === true;
@@ -25,12 +25,12 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     if (isForced) return 0;
     throw new Failure("container does not exist");
   }
-  await remove(globals, id, isForced);
+  remove(globals, id, isForced);
   return 0;
 }
 
 /** Removes a container whose lock the caller has, and runs its last hooks. */
-export async function remove(globals: Globals, id: string, isForced: boolean): Promise<void> {
+export function remove(globals: Globals, id: string, isForced: boolean): void {
   const record = readRecord(globals.root, id);
   if (record === undefined) return destroy(globals, { id });
   const status = statusOfContainer(globals.root, record);
@@ -39,13 +39,13 @@ export async function remove(globals: Globals, id: string, isForced: boolean): P
       hint: "kill it first, or use --force",
     });
   }
-  await finish(globals, record, record.complete ? configOf(globals.root, record) : undefined);
+  finish(globals, record, record.complete ? configOf(globals.root, record) : undefined);
 }
 
 /** Gives back what a container has, and runs its last hooks; the caller has its lock. */
-export async function finish(globals: Globals, record: ContainerRecord, spec: Spec | undefined): Promise<void> {
-  await destroy(globals, record);
+export function finish(globals: Globals, record: ContainerRecord, spec: Spec | undefined): void {
+  destroy(globals, record);
   if (spec === undefined || !hasHooks(spec.hooks)) return;
-  const runHooks = await hookRunner(globals);
+  const runHooks = hookRunner(globals);
   runHooks("poststop", spec.hooks?.poststop ?? [], stateText(spec, record, "stopped", 0));
 }

@@ -4,11 +4,13 @@
 import { destroyCgroup } from "../cgroup/apply.ts";
 import { isFrozen, thaw } from "../cgroup/freeze.ts";
 import { isRunning } from "../container/state.ts";
+import { removeRdtGroup } from "../isolation/intel-rdt.ts";
 import { waitReadable } from "../linux/poll.ts";
 import { openPidfd, sendSignal } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 import type { Globals } from "./globals.ts";
 import { type ContainerRecord, listIds, readRecord, removeRecord } from "./record.ts";
+import { stopSystemd } from "./systemd-cgroup.ts";
 
 /** How long a killed process is waited for: far more than a kernel needs. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -34,15 +36,15 @@ function isUsedByAnother(root: string, id: string, cgroupPath: string): boolean 
 }
 
 /** Ends what runs of the container, and gives back all that it has; the caller has its lock. */
-export async function destroy(
+export function destroy(
   { root }: Pick<Globals, "root">,
   record: Pick<ContainerRecord, "id"> & Partial<ContainerRecord>,
-): Promise<void> {
+): void {
   killInit(record);
   const { id, cgroupPath } = record;
   const isFree = cgroupPath === undefined || destroyCgroup(cgroupPath, () => !isUsedByAnother(root, id, cgroupPath));
   // The unit of a cgroup that is another's by now is its as well.
-  if (record.systemd !== undefined && isFree) (await import("./systemd-cgroup.ts")).stopSystemd(record.systemd);
-  if (record.rdt !== undefined) (await import("../isolation/intel-rdt.ts")).removeRdtGroup(record.rdt);
+  if (record.systemd !== undefined && isFree) stopSystemd(record.systemd);
+  if (record.rdt !== undefined) removeRdtGroup(record.rdt);
   removeRecord(root, id);
 }

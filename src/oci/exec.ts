@@ -8,7 +8,7 @@ import { plainStreams } from "../container/streams.ts";
 import { uncommonOfExec } from "../container/uncommon.ts";
 import { Failure } from "../failure.ts";
 import { applyCpuAffinity, cpuAffinity, parseCpuList, resetCpuAffinity } from "../isolation/cpu-affinity.ts";
-import { labelFacts } from "../isolation/labels.ts";
+import { asksForLabels, checkLabels, labelFacts } from "../isolation/labels.ts";
 import { filterOf } from "../isolation/seccomp/filter.ts";
 import { EventLoop } from "../linux/eventloop.ts";
 import { readLink, readText } from "../linux/hostpath.ts";
@@ -57,9 +57,12 @@ const FLAGS = {
   "no-subreaper": toggle("", "Taken for the sake of older engines"),
 } as const;
 
+/** Where none is asked for, the host is not. */
+const NO_LABELS = { apparmor: false, selinux: false };
+
 export const help = { usage: "[FLAGS] CONTAINER COMMAND [ARGUMENT...]", flags: FLAGS };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("exec", FLAGS, argv, { program: programName(), stopAtFirstWord: true });
   const [id, ...command] = rest;
   if (id === undefined) {
@@ -88,6 +91,11 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (process.terminal && detached && consoleSocket === undefined) {
     throw new Failure("cannot allocate tty if runc will detach without setting console socket");
   }
+  if (!process.terminal && consoleSocket !== undefined) {
+    throw new Failure("cannot use console socket if runc will not detach or allocate tty");
+  }
+  const facts = asksForLabels(process) ? labelFacts() : NO_LABELS;
+  checkLabels(process, facts);
   startOnCpus(asked, globals);
   using loop = new EventLoop();
   using streams = plainStreams();
@@ -103,9 +111,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     preservedFds,
     signals: inherited,
     filter,
-    listener: await listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
-    uncommon: await uncommonOfExec(asked, spec),
-    labelFacts: labelFacts(),
+    listener: listenerOf(process.seccomp, () => stateOf(spec, record, "running", record.init?.pid ?? 0)),
+    uncommon: uncommonOfExec(asked, spec),
+    labelFacts: facts,
     warn: (message) => tellLog(globals, "warning", message),
     debug: globals.debug ? (message) => tellLog(globals, "debug", message) : undefined,
   });
@@ -156,6 +164,9 @@ function processOf(spec: Spec, flags: Values<typeof FLAGS>, command: readonly st
   const { process } = spec;
   if (process === undefined) throw new Failure("config.json: process is missing");
   const ids = flags.user === undefined ? {} : parseUser(flags.user);
+  for (const variable of flags.env) {
+    if (variable.indexOf("=") < 1) throw new Failure(`invalid environment variable: ${JSON.stringify(variable)}`);
+  }
   const gids = flags["additional-gids"].map((gid) => idOf(gid, "--additional-gids"));
   return {
     ...process,

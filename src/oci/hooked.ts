@@ -3,6 +3,7 @@
  */
 import { type HookState, stateObject } from "../container/hook-state.ts";
 import type { ContainerHooks, RunHooks } from "../container/hooks.ts";
+import { failureOfHooks, runHooks } from "../container/hooks.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Hooks, Spec } from "../spec/config.ts";
 import type { Bundle } from "./bundle.ts";
@@ -27,22 +28,16 @@ export function stateText(spec: Spec, identity: Identity, status: HookState["sta
 }
 
 /** What runs hooks, loaded now. Those that the specification has fail without consequences are told of in the log. */
-export async function hookRunner(globals: Globals): Promise<RunHooks> {
-  const { failureOfHooks, runHooks } = await import("../container/hooks.ts");
+export function hookRunner(globals: Globals): RunHooks {
   const warn = (text: string) => tellLog(globals, "warning", text);
   return (kind, hooks, state, env) => runHooks(kind, hooks, state, { onFailure: failureOfHooks(kind), warn, env });
 }
 
 /** What runs the hooks of a plan; undefined if it has none. */
-export async function hooksOf(
-  { hooks }: Plan,
-  bundle: Bundle,
-  id: string,
-  globals: Globals,
-): Promise<ContainerHooks | undefined> {
+export function hooksOf({ hooks }: Plan, bundle: Bundle, id: string, globals: Globals): ContainerHooks | undefined {
   if (!hasHooks(hooks)) return undefined;
   return {
-    run: await hookRunner(globals),
+    run: hookRunner(globals),
     state: (status, pid) => stateText(bundle.spec, { id, bundle: bundle.path }, status, pid),
   };
 }

@@ -3,17 +3,17 @@
  */
 import type { HookState } from "../container/hook-state.ts";
 import type { SeccompChoice } from "../isolation/seccomp/filter.ts";
+import { forwardListener, processState } from "../isolation/seccomp/notify.ts";
 import type { Child } from "../linux/process.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";
 
 /** Hands announced calls on to the agent that the profile names; undefined if the profile announces none. */
-export async function listenerOf(
+export function listenerOf(
   seccomp: SeccompChoice,
   state: (pid: number) => HookState,
-): Promise<((child: Child, fd: number) => void) | undefined> {
+): ((child: Child, fd: number) => void) | undefined {
   if (seccomp.kind !== "profile" || !seccomp.profile.listenerPath) return undefined;
   const { listenerPath: path, listenerMetadata: metadata } = seccomp.profile;
-  const { forwardListener, processState } = await import("../isolation/seccomp/notify.ts");
   return ({ pid, pidfd }, fdNumber) =>
     forwardListener({
       pidfd: pidfd.fd,

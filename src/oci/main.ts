@@ -1,6 +1,6 @@
 /**
- * `mycontainer-runtime`: argv -> a command of the OCI runtime command line. All are in the snapshot; those that engines wait for
- * are imported at once, since each import(...) takes some turns of the engine's queue.
+ * `mycontainer-runtime`: argv -> a command of the OCI runtime command line. All are imported at once, and nothing here is asynchronous: all
+ * modules are in the snapshot anyway, and to wait takes turns of the engine's queue.
  */
 
 import { Failure, nearestOf } from "../failure.ts";
@@ -9,22 +9,33 @@ import { exit } from "../linux/process.ts";
 import type { Flags } from "../term/flags.ts";
 import { line } from "../term/output.ts";
 import { COMMIT, VERSION } from "../term/version.ts";
+import * as checkpoint from "./checkpoint.ts";
 import * as create from "./create.ts";
 import * as remove from "./delete.ts";
+import * as events from "./events.ts";
 import * as exec from "./exec.ts";
+import * as features from "./features-command.ts";
 import { type Globals, parseGlobals } from "./globals.ts";
+import { tellCommands, tellIfAsked } from "./help.ts";
 import * as kill from "./kill.ts";
+import * as list from "./list.ts";
 import { programName } from "./name.ts";
+import * as pause from "./pause.ts";
+import * as ps from "./ps.ts";
 import { EXIT_FAILED, reportError } from "./report.ts";
+import * as restore from "./restore.ts";
+import * as resume from "./resume.ts";
 import * as run from "./run.ts";
+import * as spec from "./spec.ts";
 import * as start from "./start.ts";
 import * as state from "./state.ts";
+import * as update from "./update.ts";
 import { OCI_VERSION_MAX } from "./versions.ts";
 
 /** A command: takes the arguments after its name, returns the exit status. */
 export interface Command {
   readonly help: { readonly usage: string; readonly flags: Flags };
-  readonly run: (argv: readonly string[], globals: Globals) => number | Promise<number>;
+  readonly run: (argv: readonly string[], globals: Globals) => number;
 }
 
 interface Entry {
@@ -33,34 +44,34 @@ interface Entry {
   readonly prefix?: string;
   /** The exit status of its own failures, where that of the program is passed on. */
   readonly failed?: number;
-  readonly load: () => Command | Promise<Command>;
+  readonly command: Command;
 }
 
 const FAILED_EXEC = 255;
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
-  create: { help: "Make a container from a bundle", prefix: "create failed: ", load: () => create },
-  start: { help: "Start a container that was made", load: () => start },
-  run: { help: "Make and start a container", prefix: "run failed: ", load: () => run },
-  state: { help: "Print the state of a container", load: () => state },
-  kill: { help: "Send a signal to a container", load: () => kill },
-  delete: { help: "Remove a container", load: () => remove },
+  create: { help: "Make a container from a bundle", prefix: "create failed: ", command: create },
+  start: { help: "Start a container that was made", command: start },
+  run: { help: "Make and start a container", prefix: "run failed: ", command: run },
+  state: { help: "Print the state of a container", command: state },
+  kill: { help: "Send a signal to a container", command: kill },
+  delete: { help: "Remove a container", command: remove },
   exec: {
     help: "Run another program in a container",
     prefix: "exec failed: ",
     failed: FAILED_EXEC,
-    load: () => exec,
+    command: exec,
   },
-  list: { help: "List containers", load: () => import("./list.ts") },
-  ps: { help: "List the processes of a container", load: () => import("./ps.ts") },
-  pause: { help: "Have all processes of a container stand still", load: () => import("./pause.ts") },
-  resume: { help: "Have the processes of a paused container go on", load: () => import("./resume.ts") },
-  update: { help: "Change the limits of a container", load: () => import("./update.ts") },
-  events: { help: "Tell what a container uses, and when memory runs out", load: () => import("./events.ts") },
-  checkpoint: { help: "Write a running container to disk, by criu", load: () => import("./checkpoint.ts") },
-  restore: { help: "Make a container anew from a checkpoint", load: () => import("./restore.ts") },
-  spec: { help: "Write a config.json to begin with", load: () => import("./spec.ts") },
-  features: { help: "Tell what this runtime can do", load: () => import("./features-command.ts") },
+  list: { help: "List containers", command: list },
+  ps: { help: "List the processes of a container", command: ps },
+  pause: { help: "Have all processes of a container stand still", command: pause },
+  resume: { help: "Have the processes of a paused container go on", command: resume },
+  update: { help: "Change the limits of a container", command: update },
+  events: { help: "Tell what a container uses, and when memory runs out", command: events },
+  checkpoint: { help: "Write a running container to disk, by criu", command: checkpoint },
+  restore: { help: "Make a container anew from a checkpoint", command: restore },
+  spec: { help: "Write a config.json to begin with", command: spec },
+  features: { help: "Tell what this runtime can do", command: features },
 };
 
 function tellVersion(): void {
@@ -78,7 +89,7 @@ function unknownCommand(name: string, isHelp: boolean): Failure {
   });
 }
 
-export async function main(): Promise<void> {
+export function main(): void {
   let globals: Globals = {
     root: "",
     rootIsNamed: false,
@@ -94,17 +105,16 @@ export async function main(): Promise<void> {
     globals = parsed.globals;
     if (tell !== undefined) {
       if (tell === "version") tellVersion();
-      else (await import("./help.ts")).tellCommands(COMMANDS);
+      else tellCommands(COMMANDS);
       return exit(0);
     }
     const [name = "", ...argv] = rest;
     entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     const mayBeHelp = argv.includes("--help") || argv.includes("-h");
     if (entry === undefined) throw unknownCommand(name, mayBeHelp);
-    const command = await entry.load();
     // What comes after the first word may be the program's.
-    if (mayBeHelp && (await import("./help.ts")).tellIfAsked(name, entry.help, command, argv)) return exit(0);
-    return exit(await command.run(argv, globals));
+    if (mayBeHelp && tellIfAsked(name, entry.help, entry.command, argv)) return exit(0);
+    return exit(entry.command.run(argv, globals));
   } catch (error) {
     reportError(globals, entry?.prefix ?? "", error);
     return exit(entry?.failed ?? EXIT_FAILED);

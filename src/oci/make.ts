@@ -30,6 +30,7 @@ import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, claimId, pathsOf, readRecord, tryLockRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
+import { systemdCgroup } from "./systemd-cgroup.ts";
 
 const STDOUT = 1;
 
@@ -63,24 +64,21 @@ export interface Made {
 }
 
 /** Makes a container, which waits for its start or runs at once. What was made is undone if that does not come to its end. */
-export async function make(options: MakeOptions, globals: Globals): Promise<Made> {
+export function make(options: MakeOptions, globals: Globals): Made {
   const id = checkId(options.id);
   const bundle = readBundle(options.bundle);
-  const systemd =
-    globals.cgroups === "systemd"
-      ? (await import("./systemd-cgroup.ts")).systemdCgroup(bundle.spec, id, globals.rootless)
-      : undefined;
+  const systemd = globals.cgroups === "systemd" ? systemdCgroup(bundle.spec, id, globals.rootless) : undefined;
   const passed = passedDescriptors(options.preserveFds);
   const plan = withVariables(planBundle(bundle, id, globals, options, systemd), passed.variables);
   checkTerminal(plan, options);
   const filter = filterOf(plan.process.seccomp, plan.process.capabilities.bounding ?? []);
-  const uncommon = await uncommonOf(bundle.spec, id);
-  const hooked = await hooksOf(plan, bundle, id, globals);
-  const listener = await listenerOf(plan.process.seccomp, (pid) =>
+  const uncommon = uncommonOf(bundle.spec, id);
+  const hooked = hooksOf(plan, bundle, id, globals);
+  const listener = listenerOf(plan.process.seccomp, (pid) =>
     stateOf(bundle.spec, { id, bundle: bundle.path }, "creating", pid),
   );
   const openGate = options.waits ? openStartGate : undefined;
-  using lock = await claim(globals, id);
+  using lock = claim(globals, id);
   const record: Ground["record"] = { ...firstRecord(bundle, plan, id) };
   // Before systemd has made the unit, one of that name is somebody else's, and not to be stopped.
   const enterUnit = (pid: number) => {
@@ -104,7 +102,7 @@ export async function make(options: MakeOptions, globals: Globals): Promise<Made
   } catch (error) {
     // It is not ours to be emptied.
     if (error instanceof CgroupInUse) delete record.cgroupPath;
-    await destroy(globals, record);
+    destroy(globals, record);
     hooked?.run("poststop", plan.hooks?.poststop ?? [], stateText(bundle.spec, record, "stopped", 0));
     throw error;
   }
@@ -210,13 +208,13 @@ export function firstRecord(bundle: Bundle, plan: Plan, id: string): ContainerRe
 }
 
 /** Takes an id. One whose maker has died half way is freed first. */
-export async function claim(globals: Globals, id: string): Promise<Handle> {
+export function claim(globals: Globals, id: string): Handle {
   const own = claimId(globals.root, id);
   if (own !== undefined) return own;
   using stale = tryLockRecord(globals.root, id);
   const record = readRecord(globals.root, id);
   if (stale !== undefined && (record === undefined || !record.complete)) {
-    await destroy(globals, record ?? { id });
+    destroy(globals, record ?? { id });
     const freed = claimId(globals.root, id);
     if (freed !== undefined) return freed;
   }

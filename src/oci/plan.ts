@@ -50,7 +50,8 @@ export function planBundle(
     seccomp: seccompOf(spec),
     hostIsUserNamespace: inUserNamespace,
   });
-  if (asksForLabels(plan.process)) checkLabels(plan.process, labelFacts());
+  const labels = { ...plan.process, mountLabel: spec.linux?.mountLabel };
+  if (asksForLabels(labels)) checkLabels(labels, labelFacts());
   return {
     ...plan,
     noPivot: flags.noPivot,

@@ -30,12 +30,12 @@ type LogTarget = Pick<Globals, "log" | "logFormat">;
 
 /** Tells of something: in the log if there is one, else on standard error, there in plain words; steps as records. */
 export function tellLog({ log, logFormat }: LogTarget, level: Level, message: string): void {
-  const record = formatRecord(logFormat, level, message, wallClockMs());
-  if (log === undefined) {
-    const isRecord = logFormat === "json" || level === "debug";
-    note(isRecord ? record : `${programName()}: ${level === "error" ? "" : `${level}: `}${message}`);
+  if (log === undefined && logFormat === "text" && level !== "debug") {
+    note(`${programName()}: ${level === "error" ? "" : `${level}: `}${message}`);
     return;
   }
+  const record = formatRecord(logFormat, level, message, wallClockMs());
+  if (log === undefined) return note(record);
   try {
     using file = openHost(log, O_WRONLY | O_CREAT | O_APPEND, 0o644);
     writeAll(file.fd, `${record}\n`, log);

@@ -59,6 +59,7 @@ import { writePidFile } from "./pid-file.ts";
 import { planBundle } from "./plan.ts";
 import { type ContainerRecord, checkId, lockRecord, pathsOf, readRecord, writeRecord } from "./record.ts";
 import { tellLog } from "./report.ts";
+import { systemdCgroup } from "./systemd-cgroup.ts";
 
 const FLAGS = {
   ...CRIU_FLAGS,
@@ -79,7 +80,7 @@ const STDOUT = 1;
 
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("restore", FLAGS, argv, { program: programName() });
   const id = checkId(oneId("restore", rest));
   const bundle = readBundle(flags.bundle);
@@ -89,10 +90,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       hint: "--image-path names the directory it is in",
     });
   }
-  const systemd =
-    globals.cgroups === "systemd"
-      ? (await import("./systemd-cgroup.ts")).systemdCgroup(bundle.spec, id, globals.rootless)
-      : undefined;
+  const systemd = globals.cgroups === "systemd" ? systemdCgroup(bundle.spec, id, globals.rootless) : undefined;
   if (systemd !== undefined)
     throw new Failure("restore makes cgroups by itself only", { hint: "without --systemd-cgroup" });
   const plan = planBundle(bundle, id, globals, { noPivot: false, newKeyring: true }, undefined);
@@ -102,8 +100,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const namespaces = restoredNamespaces(joinedNamespaces(bundle.spec), FIRST_INHERITED_FD);
   const given = commonOptions(flags);
   requireCriu();
-  const hooked = await hooksOf(plan, bundle, id, globals);
-  using lock = await claim(globals, id);
+  const hooked = hooksOf(plan, bundle, id, globals);
+  using lock = claim(globals, id);
   let record = firstRecord(bundle, plan, id);
   let master: Handle | undefined;
   try {
@@ -145,9 +143,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     hooked?.run("poststart", plan.hooks?.poststart ?? [], hooked.state("running", child.pid));
     lock.close();
     if (isDetached) return 0;
-    return await stayWith(globals, record, bundle.spec, child, master);
+    return stayWith(globals, record, bundle.spec, child, master);
   } catch (error) {
-    await destroy(globals, record);
+    destroy(globals, record);
     throw error;
   }
 }
@@ -244,13 +242,13 @@ function readDescriptors(images: string): string[] {
 }
 
 /** Waits for the container's end in the foreground, and removes it. */
-async function stayWith(
+function stayWith(
   globals: Globals,
   record: ContainerRecord,
   spec: Spec,
   child: Child,
   master: Handle | undefined,
-): Promise<number> {
+): number {
   using loop = new EventLoop();
   const signals = forwardableSignals();
   blockExactly(signals);
@@ -262,7 +260,7 @@ async function stayWith(
     using lock = lockRecord(globals.root, record.id);
     // Unless somebody has removed it, and perhaps made another of that id.
     if (lock !== undefined && readRecord(globals.root, record.id)?.created === record.created) {
-      await finish(globals, record, spec);
+      finish(globals, record, spec);
     }
     return code;
   } catch (error) {

@@ -25,44 +25,44 @@ const FLAGS = {
 
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("run", FLAGS, argv, { program: programName() });
   const id = oneId("run", rest);
   const detached = flags.detach === true;
   const options: MakeOptions = { id, ...madeAsAsked(flags), waits: false, attached: !detached };
   if (detached) {
-    await runPoststart(await make(options, globals), globals);
+    runPoststart(make(options, globals), globals);
     return 0;
   }
   using loop = new EventLoop();
   using streams = plainStreams();
-  const made = await make({ ...options, streams: streams.fds }, globals);
-  await runPoststart(made, globals);
+  const made = make({ ...options, streams: streams.fds }, globals);
+  runPoststart(made, globals);
   const code = attend({ ...made, streams, loop });
   made.child.pidfd.close();
-  if (flags.keep !== true) await removeMade(made, globals);
+  if (flags.keep !== true) removeMade(made, globals);
   return code;
 }
 
 /** Unless somebody has removed it, and perhaps made another of that id. */
-async function removeMade({ record, bundle }: Made, globals: Globals): Promise<void> {
+function removeMade({ record, bundle }: Made, globals: Globals): void {
   using lock = lockRecord(globals.root, record.id);
   if (lock !== undefined && readRecord(globals.root, record.id)?.created === record.created) {
     // Its first process has been reaped.
     const { init: _, ...left } = record;
-    await finish(globals, left, bundle.spec);
+    finish(globals, left, bundle.spec);
   }
 }
 
 /** If one fails, the container is ended and removed, and that is the command's error: runtime.md#lifecycle. */
-async function runPoststart(made: Made, globals: Globals): Promise<void> {
+function runPoststart(made: Made, globals: Globals): void {
   const { hooked, bundle, record, child } = made;
   try {
     hooked?.run("poststart", bundle.spec.hooks?.poststart ?? [], stateText(bundle.spec, record, "running", child.pid));
   } catch (error) {
     sendSignal(child.pidfd.fd, SIG.KILL);
     waitFor(child);
-    await removeMade(made, globals);
+    removeMade(made, globals);
     throw error;
   }
 }

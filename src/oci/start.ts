@@ -22,7 +22,7 @@ import { seccompOf } from "./seccomp.ts";
 
 export const help = { usage: "CONTAINER", flags: {} };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { rest } = parseFlags("start", {}, argv, { program: programName() });
   const id = oneId("start", rest);
   refuseUnlessCreated(globals, recordOf(globals.root, id));
@@ -30,22 +30,22 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   using _channel = channel;
   const pid = record.init?.pid ?? 0;
   const warn = (text: string) => tellLog(globals, "warning", text);
-  const take = await listenerOf(seccompOf(spec), () => stateOf(spec, record, "created", pid));
+  const take = listenerOf(seccompOf(spec), () => stateOf(spec, record, "created", pid));
   const listener = (fd: number) => {
     using pidfd = openPidfd(pid);
     if (pidfd !== undefined && isRunning(record.init)) take?.({ pid, pidfd }, fd);
   };
   const debug = globals.debug ? (text: string) => tellLog(globals, "debug", text) : undefined;
-  awaitReport(channel.fd, "end", { warn, debug, listener });
-  if (hasHooks(spec.hooks)) {
-    const runHooks = await hookRunner(globals);
-    try {
+  try {
+    awaitReport(channel.fd, "end", { warn, debug, listener });
+    if (hasHooks(spec.hooks)) {
+      const runHooks = hookRunner(globals);
       runHooks("poststart", spec.hooks?.poststart ?? [], stateText(spec, record, "running", pid));
-    } catch (error) {
-      // The program does not go on: runtime.md#lifecycle. Who made the container removes it.
-      killInit(record);
-      throw error;
     }
+  } catch (error) {
+    // The program does not go on: runtime.md#lifecycle. Who made the container removes it.
+    killInit(record);
+    throw error;
   }
   return 0;
 }

@@ -19,6 +19,7 @@ import type { Globals } from "./globals.ts";
 import { programName } from "./name.ts";
 import { checkId, configOf, lockRecord, pathsOf, recordOf, statusOfContainer } from "./record.ts";
 import { tellLog } from "./report.ts";
+import { updateSystemd } from "./systemd-cgroup.ts";
 import { resourcesOfFlags, UPDATE_FLAGS, type UpdateFlags } from "./update-resources.ts";
 
 const FLAGS = {
@@ -28,7 +29,7 @@ const FLAGS = {
 
 export const help = { usage: "[FLAGS] CONTAINER", flags: FLAGS };
 
-export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+export function run(argv: readonly string[], globals: Globals): number {
   const { flags, rest } = parseFlags("update", FLAGS, argv, { program: programName() });
   const id = oneId("update", rest);
   using lock = lockRecord(globals.root, checkId(id));
@@ -44,7 +45,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   refuseBelowUsage(record.cgroupPath, update);
   const plan = planUpdate(detectLayout(), record.cgroupPath, update, current);
   // Before us: it rounds a quota up.
-  if (record.systemd !== undefined) (await import("./systemd-cgroup.ts")).updateSystemd(record.systemd, update);
+  if (record.systemd !== undefined) updateSystemd(record.systemd, update);
   for (const warning of [...plan.warnings, ...updateCgroup(plan)]) tellLog(globals, "warning", warning);
   const after: Spec = { ...spec, linux: { ...spec.linux, resources: mergeResources(current, update) } };
   replaceFile(pathsOf(globals.root, id).config, stringifyExact(after), { durable: false });

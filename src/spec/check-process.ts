@@ -26,6 +26,11 @@ export function checkProcess(process: Process, at: string): string[] {
   if (oomScoreAdj < -OOM_SCORE_LIMIT || oomScoreAdj > OOM_SCORE_LIMIT) {
     throw new Failure(`${at}.oomScoreAdj: must be from -${OOM_SCORE_LIMIT} to ${OOM_SCORE_LIMIT}, got ${oomScoreAdj}`);
   }
+  for (const [index, variable] of (process.env ?? []).entries()) {
+    // Without a name or a value it is none: environ(7).
+    if (variable.indexOf("=") < 1)
+      throw new Failure(`${at}.env[${index}]: invalid environment variable: ${showValue(variable)}`);
+  }
   checkIds(user, `${at}.user`);
   if (user.umask !== undefined && user.umask > UMASK_MOST) {
     throw new Failure(`${at}.user.umask: must be at most ${UMASK_MOST} (octal 777), got ${user.umask}`);

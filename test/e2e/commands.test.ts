@@ -113,7 +113,7 @@ e2e("rm refuses what runs, and --force does not", async (engine) => {
 });
 
 e2e("wait learns the exit code also of a container that is removed at its end", async (engine) => {
-  await detached(engine, "--rm", "--name", "brief", "busybox", "sh", "-c", "sleep 0.5; exit 9");
+  await detached(engine, "--rm", "--name", "brief", "busybox", "sh", "-c", "sleep 2; exit 9");
   assert.equal(await answer(engine, ["wait", "brief"]), "9\n");
 });
 

@@ -3,7 +3,8 @@
  * docs/security.md: R1, R8, R9.
  */
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, readdirSync, readlinkSync } from "node:fs";
+import { chmodSync, chownSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { MYCONTAINER_RUNTIME, start } from "./harness.ts";
 import { addAttacker, countsOf, makeRoot } from "./hostile.ts";
 import {
@@ -140,6 +141,26 @@ for (const [who, change] of [
     assert.equal(opened, 0);
   });
 }
+
+oci("a container that may trace processes finds no way to the host through those that enter it", async (runtime, t) => {
+  const root = makeRoot(runtime);
+  const marked = join(runtime.directory, "of-the-host");
+  writeFileSync(marked, "");
+  const tracing = ["CAP_SYS_PTRACE", "CAP_SYS_CHROOT", "CAP_KILL"];
+  const process = { capabilities: { bounding: tracing, effective: tracing, permitted: tracing } };
+  const bundle = makeBundle(runtime, [addAttacker(runtime, root), "through", marked], { process }, root);
+  const attacker = runtime.start(["run", "--bundle", bundle, "traces"]);
+  await attacker.sees("stdout", "ready");
+  for (let turn = 0; turn < SPIED_EXECS; turn += 4) {
+    const calls = Array.from({ length: 4 }, () => runtime.call(["exec", "traces", "/bin/true"]));
+    for (const { status, stderr } of await Promise.all(calls)) assert.equal(status, 0, stderr);
+  }
+  await runtime.must(["kill", "traces", "TERM"]);
+  const { seen = 0, opened } = countsOf((await attacker.ended).stdout);
+  t.diagnostic(`${SPIED_EXECS} execs: ${seen} roots seen, ${opened} of them the host's`);
+  assert.ok(seen > 0, "nothing was seen: who may trace them could not");
+  assert.equal(opened, 0);
+});
 
 oci("a program in a container that kills what enters it gets nothing by that, and execs end", async (runtime, t) => {
   const root = makeRoot(runtime);

@@ -6,6 +6,7 @@ import {
   accessSync,
   chmodSync,
   constants,
+  existsSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -118,3 +119,46 @@ oci("a program that is there and does not run is told of in one line, as a shell
     rmSync(script);
   }
 });
+
+oci(
+  "exec refuses what it would have to ignore: labels that nobody enforces, a socket without a terminal",
+  async (runtime) => {
+    const id = await runtime.detached();
+    const isActive = (path: string) => existsSync(path) && readFileSync(path, "utf8").startsWith("Y");
+    const cases: [flags: string[], message: RegExp][] = [
+      [["--console-socket", "/no/socket"], /cannot use console socket if runc will not detach or allocate tty/],
+      [["--env", "FOO"], /invalid environment variable: "FOO"/],
+      [["--env", "=bar"], /invalid environment variable: "=bar"/],
+    ];
+    if (!isActive("/sys/module/apparmor/parameters/enabled"))
+      cases.push([["--apparmor", "mine"], /AppArmor is not active/]);
+    if (!existsSync("/sys/fs/selinux/enforce")) cases.push([["--process-label", "a:b:c:s0"], /SELinux is not active/]);
+    for (const [flags, message] of cases) {
+      const { status, stdout, stderr } = await runtime.call(["exec", ...flags, id, "echo", "ran"]);
+      assert.deepEqual([status, stdout], [255, ""], flags.join(" "));
+      assert.match(stderr, message);
+    }
+    await runtime.must(["exec", "--apparmor", "unconfined", "--env", "EMPTY=", id, "true"]);
+    await runtime.remove(id);
+  },
+);
+
+oci(
+  "a config with a label of mounts that nobody enforces, or with a variable that is none, is refused",
+  async (runtime) => {
+    const cases: [change: Json, message: RegExp][] = [
+      [
+        { process: { args: ["true"], env: ["PATH=/bin", "FOO"] } },
+        /process\.env\[1\]: invalid environment variable: "FOO"/,
+      ],
+      [{ process: { args: [""] } }, /exec: "": executable file not found in \$PATH/],
+    ];
+    if (!existsSync("/sys/fs/selinux/enforce"))
+      cases.push([{ process: { args: ["true"] }, linux: { mountLabel: "a:b:c:s0" } }, /SELinux is not active/]);
+    for (const [change, message] of cases) {
+      const { status, stderr } = await runtime.call(["run", "--bundle", runtime.bundle(change), runtime.newId()]);
+      assert.equal(status, 1);
+      assert.match(stderr, message);
+    }
+  },
+);

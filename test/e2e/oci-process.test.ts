@@ -190,3 +190,19 @@ oci("the namespaces of a container are its own, but for those that it has not as
     assert.equal(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/self/ns/${kind}`), kind);
   await runtime.remove(id);
 });
+
+oci(
+  "a standard stream that the caller has closed is the null device, and no descriptor of the runtime's",
+  async (runtime) => {
+    for (const closed of ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"]) {
+      const id = runtime.newId();
+      const bundle = runtime.bundle({ process: { args: ["sleep", "1000"] } });
+      const line = `exec 0</dev/null 1>/dev/null 2>/dev/null ${closed}; exec "$@"`;
+      const { status } = await runtime.throughShell(line, ["run", "--detach", "--bundle", bundle, id]);
+      assert.equal(status, 0, closed);
+      const { pid } = await runtime.state(id);
+      for (const fd of [0, 1, 2]) assert.equal(readlinkSync(`/proc/${pid}/fd/${fd}`), "/dev/null", closed);
+      await runtime.remove(id);
+    }
+  },
+);

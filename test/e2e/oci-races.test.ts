@@ -68,6 +68,20 @@ async function ended(directory: string, pid: number): Promise<void> {
   await start(directory, ["tail", "--pid", String(pid), "-f", "/dev/null"]).ended;
 }
 
+oci("pauses of a container that is removed never have the next one of its id stand still", async (runtime) => {
+  const bundle = makeBundle(runtime, ["/bin/sleep", "1000"]);
+  const run = ["run", "--detach", "--bundle", bundle, "raced"];
+  for (let round = 0; round < ROUNDS; round++) {
+    await runtime.must(run);
+    const removed = runtime.must(["delete", "--force", "raced"]);
+    const pauses = Array.from({ length: CREATES }, () => runtime.call(["pause", "raced"]));
+    const again = [removed.then(() => runtime.call(run)), runtime.call(run)];
+    const outcomes = await Promise.all([...pauses, ...again]);
+    for (const { stderr } of outcomes) assert.match(stderr, FORESEEN);
+    await remove(runtime, "raced");
+  }
+});
+
 oci("a start, an exec and a forced delete at once leave nothing", async (runtime) => {
   const bundle = makeBundle(runtime, ["/bin/sleep", "1000"]);
   for (let round = 0; round < ROUNDS / 2; round++) {

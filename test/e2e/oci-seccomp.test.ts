@@ -87,6 +87,36 @@ oci("NOTIFY hands the calls of a container to the agent that the profile names",
   await runtime.remove(id);
 });
 
+oci("without the agent that the profile names nothing runs, by start, run and exec", async (runtime) => {
+  const { path, running } = await receiver(runtime);
+  for (const noNewPrivileges of [false, true]) {
+    const listenerPath = join(runtime.directory, "none");
+    const seccomp = { ...profile(rule(["mkdir", "mkdirat"], "SCMP_ACT_NOTIFY")).seccomp, listenerPath };
+    const process = { args: ["sh", "-c", "echo ran; exec sleep 1000"], noNewPrivileges };
+    const bundle = runtime.bundle({ process, linux: { seccomp } });
+    const ran = await runtime.call(["run", "--bundle", bundle, runtime.newId()]);
+    assert.deepEqual([ran.status, ran.stdout], [1, ""]);
+    const id = runtime.newId();
+    const created = await runtime.call(["create", "--bundle", bundle, id]);
+    // Without no_new_privs the filter is there before the container waits.
+    assert.equal(created.status, noNewPrivileges ? 0 : 1, created.stderr);
+    if (!noNewPrivileges) continue;
+    const started = await runtime.call(["start", id]);
+    assert.equal(started.status, 1);
+    assert.match(started.stderr, /failed to connect with seccomp agent/);
+    assert.equal((await runtime.state(id)).status, "stopped");
+    await runtime.remove(id);
+  }
+  // Its agent goes away once it has the first listener.
+  const seccomp = { ...profile(rule(["mkdir", "mkdirat"], "SCMP_ACT_NOTIFY")).seccomp, listenerPath: path };
+  const id = await runtime.detached({ linux: { seccomp } });
+  await running.ended;
+  const executed = await runtime.call(["exec", id, "echo", "ran"]);
+  assert.deepEqual([executed.status, executed.stdout], [255, ""]);
+  assert.match(executed.stderr, /failed to connect with seccomp agent/);
+  await runtime.remove(id);
+});
+
 oci("profiles that cannot be kept are errors", async (runtime) => {
   const nobody = {
     ...profile(rule(["mkdir"], "SCMP_ACT_NOTIFY")).seccomp,

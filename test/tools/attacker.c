@@ -6,6 +6,7 @@
  *                              --remount it first takes the read-only flag off the mount that they lie on
  *   attacker spy               opens descriptors, memory and environment of processes that it did not start (CVE-2016-9962), and
  *                              takes descriptors as a debugger would
+ *   attacker through FILE      looks for a file of the host's through the roots of processes, as one who may trace them (CAP_SYS_PTRACE)
  *   attacker kill              kills the runtime's processes as they enter
  *   attacker swap ONE OTHER    exchanges two paths for as long as it runs (CVE-2021-30465)
  *   attacker enter PID         enters a container as a runtime without any protection would, and runs itself there (for comparison)
@@ -146,6 +147,20 @@ static void spy_on(const char *pid) {
   }
 }
 
+/* The host's file that is looked for. */
+static const char *wanted;
+
+static void look_through(const char *pid, int how) {
+  (void)how;
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "/proc/%s/root", pid);
+  int root = open(path, O_PATH | O_CLOEXEC);
+  if (root < 0) return;
+  seen += is_ours(pid);
+  opened += faccessat(root, wanted + 1, F_OK, 0) == 0;
+  close(root);
+}
+
 static int enter(const char *pid) {
   static const char *const kinds[] = {"pid", "mnt"};
   int fds[2];
@@ -241,6 +256,7 @@ int main(int argc, char **argv) {
   for (; !over; turns++) {
     if (strcmp(mode, "exe") == 0) each_process(attack_executable, argc > 2);
     else if (strcmp(mode, "spy") == 0) each_process(spy, 0);
+    else if (strcmp(mode, "through") == 0 && argc > 2) wanted = argv[2], each_process(look_through, 0);
     else if (strcmp(mode, "kill") == 0) each_process(kill_it, 0);
     else if (strcmp(mode, "swap") == 0 && argc > 3)
       seen += syscall(SYS_renameat2, AT_FDCWD, argv[2], AT_FDCWD, argv[3], 2 /* RENAME_EXCHANGE */) == 0;

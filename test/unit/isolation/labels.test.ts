@@ -13,7 +13,11 @@ test("without labels nothing is asked of the host", () => {
 });
 
 test("a label that no module would enforce is refused with what to do", () => {
-  for (const labels of [{ apparmorProfile: "mine" }, { selinuxLabel: "system_u:system_r:container_t:s0" }]) {
+  for (const labels of [
+    { apparmorProfile: "mine" },
+    { selinuxLabel: "system_u:system_r:container_t:s0" },
+    { mountLabel: "system_u:object_r:container_file_t:s0" },
+  ]) {
     assert.throws(
       () => checkLabels(labels, NONE),
       (error) => error instanceof Failure && /not active/.test(error.message) && error.hint !== undefined,
