@@ -39,7 +39,7 @@ import { keepNewlines, openPty, setWindowSize, type WindowSize } from "../linux/
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
-import { canGoBack, forkEntered } from "./fork-entered.ts";
+import { forkEntered, type Place, placeToReturn } from "./fork-entered.ts";
 import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
@@ -89,7 +89,9 @@ export function execute(request: ExecRequest): Executed {
   const cgroupJoins = cgroup === undefined ? [] : openChosenForJoin(cgroup);
   prctl(PR.setDumpable, 0);
   const entry = { pidfd: pidfd.fd, cgroupJoins, ours, socketFd: theirs.fd };
-  const forked = canGoBack(request.namespaces) ? forkProgram(request, entry) : forkBetween(request, entry);
+  using stack = new DisposableStack();
+  const place = placeToReturn(request.namespaces, stack);
+  const forked = place === undefined ? forkBetween(request, entry) : forkProgram(request, entry, place);
   theirs.close();
   for (const handle of cgroupJoins) handle.close();
   return "between" in forked ? throughBetween(request, forked.between, own.fd) : awaitProgram(request, forked, own.fd);
@@ -105,10 +107,10 @@ interface Entry {
 }
 
 /** The program's process, born in the container. */
-function forkProgram(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd }: Entry): Child {
-  const { init, cgroup, namespaces, process } = request;
+function forkProgram(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd }: Entry, place: Place): Child {
+  const { init, cgroup, process } = request;
   using proc = process.oomScoreAdj === undefined ? undefined : openHost("/proc", O_PATH | O_DIRECTORY);
-  const child = forkInCgroup(cgroup, init?.pid ?? 0, (into) => forkEntered(pidfd, namespaces, () => fork(0, into)));
+  const child = forkInCgroup(cgroup, init?.pid ?? 0, (into) => forkEntered(pidfd, place, () => fork(0, into)));
   if (child !== undefined) return child;
   ours.close();
   try {

@@ -30,13 +30,15 @@ const DEFAULT_LINKS: readonly LinkStep[] = [
   { do: "link", path: "/dev/ptmx", to: "pts/ptmx" },
 ];
 
+const DEFAULT_NODES = DEFAULT_DEVICES.map(nodeOf);
+
 /** @param userNamespace where nodes cannot be made: others are bound in their place, of the default devices the host's */
 export function planDevices(devices: readonly Device[], userNamespace: boolean): RootStep[] {
   if (devices.length > MAX_DEVICES)
     throw new Failure(`${devices.length} devices are more than the ${MAX_DEVICES} that are possible`);
   const nodes = devices.map(nodeOf);
   const named = new Set(nodes.map(({ path }) => path));
-  const defaults = DEFAULT_DEVICES.filter(({ path }) => !named.has(path)).map(nodeOf);
+  const defaults = DEFAULT_NODES.filter(({ path }) => !named.has(path));
   if (!userNamespace) return [...defaults, ...nodes, ...DEFAULT_LINKS];
   return [
     ...defaults.map(({ path }) => bindOf(path, path, 0)),
@@ -47,7 +49,7 @@ export function planDevices(devices: readonly Device[], userNamespace: boolean):
 
 function nodeOf(device: Device): NodeStep {
   if (!device.path.startsWith("/")) throw new Failure(`device path '${device.path}' is not absolute`);
-  const path = device.path.replace(/\/+$/, "");
+  const path = device.path.endsWith("/") ? device.path.replace(/\/+$/, "") : device.path;
   if (path === "") throw new Failure(`device path '${device.path}' is the root`);
   return {
     do: "node",
