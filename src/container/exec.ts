@@ -7,6 +7,7 @@ import { joinCgroup, openForClone } from "../cgroup/apply.ts";
 import { type CgroupChoice, joining, openChosenForClone, openChosenForJoin } from "../cgroup/choice.ts";
 import { unifiedCgroupOf } from "../cgroup/members.ts";
 import { Failure } from "../failure.ts";
+import { contradictions } from "../isolation/capabilities.ts";
 import { hostIdOf, uidsOf } from "../isolation/idmap.ts";
 import { asksForLabels, type LabelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf } from "../isolation/namespaces.ts";
@@ -170,6 +171,7 @@ function forkInCgroup(
 }
 
 function awaitProgram(request: ExecRequest, child: Child, socketFd: number): Executed {
+  for (const text of contradictions(request.process.capabilities)) request.warn(text);
   try {
     const listening: Listening = {
       warn: request.warn,

@@ -6,6 +6,7 @@ import { addProcess, createCgroup, openForClone, openForJoin } from "../cgroup/a
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { Failure } from "../failure.ts";
 import { type ContainerMaps, mapIdsOf, openBindSource } from "../isolation/bind-source.ts";
+import { contradictions } from "../isolation/capabilities.ts";
 import { hostIdOf, writeIdMaps } from "../isolation/idmap.ts";
 import { cloneFlags, inUserNamespace, joinsAhead } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
@@ -222,6 +223,7 @@ function complete(
     hooks.run("createRuntime", plan.hooks?.createRuntime ?? [], state);
     send(socketFd, { say: "hooked", pid: child.pid });
   }
+  for (const text of contradictions(plan.process.capabilities)) emit({ kind: "warning", text });
   const terminal = awaitReport(socketFd, "rooted", listening)?.fds[0];
   options.rooted(attached, terminal, child);
   sendGo(socketFd);

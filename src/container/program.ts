@@ -3,7 +3,7 @@
  * that capabilities(7), prctl(2) and seccomp(2) ask for. Used by a container's first process and by exec.
  */
 import { EXIT, Failure, shortened } from "../failure.ts";
-import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet, notInheritable } from "../isolation/capabilities.ts";
+import { applyCapabilities, CAPABILITY_NAMES, dropBoundingSet } from "../isolation/capabilities.ts";
 import { applyRlimits } from "../isolation/rlimits.ts";
 import { type Filter, installFilter } from "../isolation/seccomp/install.ts";
 import { decode } from "../linux/door.ts";
@@ -95,8 +95,6 @@ export function becomeProgram(plan: ProcessPlan, context: ProgramContext): never
   const lacking = giveUpPrivileges(plan, context);
   if (lacking.length > 0 && !isPrivileged(plan))
     warn(`capabilities that this machine does not give: ${lacking.join(", ")}`);
-  for (const name of notInheritable(plan.capabilities))
-    warn(`can't raise ambient capability ${name}: it is not inheritable`);
   if (!entered) enterDirectory(plan.cwd, { again: false });
   call("umask", "", plan.user.umask ?? DEFAULT_UMASK);
   // Changing ids has cleared it.

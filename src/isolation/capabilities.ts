@@ -187,9 +187,10 @@ function bounded(names: readonly string[] | undefined, own: Masks): bigint {
   return maskOf(candidates);
 }
 
-/** Ambient ones that are not inheritable, too: what is asked for contradicts itself (capabilities(7)). Pure. */
-export function notInheritable({ ambient = [], inheritable = [] }: Capabilities): string[] {
-  return ambient.filter((name) => !inheritable.includes(name));
+/** Warnings of ambient ones that are not inheritable, too: what is asked for contradicts itself (capabilities(7)). Pure. */
+export function contradictions({ ambient = [], inheritable = [] }: Capabilities): string[] {
+  const contradicting = ambient.filter((name) => !inheritable.includes(name));
+  return contradicting.map((name) => `can't raise ambient capability ${name}: it is not inheritable`);
 }
 
 function notGranted(asked: Capabilities, granted: Masks & { readonly ambient: bigint }): string[] {

@@ -24,6 +24,11 @@ const TYPES: Readonly<Record<number, FileType>> = {
 
 export type FileType = "fifo" | "character" | "directory" | "block" | "file" | "link" | "socket" | "unknown";
 
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
+}
+
 export interface FileStatus {
   readonly type: FileType;
   /** Permission bits with set-id and sticky: 0o7777. */
@@ -38,9 +43,9 @@ export interface FileStatus {
   /** Beside those seconds. */
   readonly modifiedNanoseconds: number;
   /** What a device node stands for. */
-  readonly device: { readonly major: number; readonly minor: number };
+  readonly device: DeviceNumber;
   /** The file system that the file lies on. */
-  readonly on: { readonly major: number; readonly minor: number };
+  readonly on: DeviceNumber;
   readonly mountId: number;
   /** Whether a mount begins here (kernels since 5.8 tell). */
   readonly isMountRoot: boolean;
@@ -50,26 +55,65 @@ export interface FileStatus {
 export const statxWords = (): Uint32Array => new Uint32Array(STATX_WORDS);
 
 const UPPER = 2 ** 32;
+const BLOCK_BYTES = 512;
 
-/** Decodes `struct statx` (include/uapi/linux/stat.h), by the numbers of its words. */
-export function parseStatx(words: Uint32Array): FileStatus {
-  const mode = (words[7] ?? 0) & 0xffff;
-  return {
-    type: TYPES[mode & TYPE_MASK] ?? "unknown",
-    mode: mode & 0o7777,
-    links: words[4] ?? 0,
-    uid: words[5] ?? 0,
-    gid: words[6] ?? 0,
-    inode: wide(words, 8),
-    sizeBytes: wide(words, 10),
+/** `struct statx` (include/uapi/linux/stat.h), by the numbers of its words. Of a status most callers want one field or two. */
+class Statx implements FileStatus {
+  readonly #words: Uint32Array;
+
+  constructor(words: Uint32Array) {
+    this.#words = words;
+  }
+
+  get type(): FileType {
+    return TYPES[(this.#words[7] ?? 0) & TYPE_MASK] ?? "unknown";
+  }
+  get mode(): number {
+    return (this.#words[7] ?? 0) & 0o7777;
+  }
+  get links(): number {
+    return this.#words[4] ?? 0;
+  }
+  get uid(): number {
+    return this.#words[5] ?? 0;
+  }
+  get gid(): number {
+    return this.#words[6] ?? 0;
+  }
+  get inode(): number {
+    return wide(this.#words, 8);
+  }
+  get sizeBytes(): number {
+    return wide(this.#words, 10);
+  }
+  /** What the file takes on its file system. */
+  get allocatedBytes(): number {
+    return wide(this.#words, 12) * BLOCK_BYTES;
+  }
+  get modified(): number {
     // Signed: there are files from before 1970.
-    modified: ((words[29] ?? 0) | 0) * 2 ** 32 + (words[28] ?? 0),
-    modifiedNanoseconds: words[30] ?? 0,
-    device: { major: words[32] ?? 0, minor: words[33] ?? 0 },
-    on: { major: words[34] ?? 0, minor: words[35] ?? 0 },
-    mountId: wide(words, 36),
-    isMountRoot: ((words[2] ?? 0) & STATX_ATTR_MOUNT_ROOT) !== 0,
-  };
+    return ((this.#words[29] ?? 0) | 0) * UPPER + (this.#words[28] ?? 0);
+  }
+  get modifiedNanoseconds(): number {
+    return this.#words[30] ?? 0;
+  }
+  get device(): DeviceNumber {
+    return { major: this.#words[32] ?? 0, minor: this.#words[33] ?? 0 };
+  }
+  get on(): DeviceNumber {
+    return { major: this.#words[34] ?? 0, minor: this.#words[35] ?? 0 };
+  }
+  get mountId(): number {
+    return wide(this.#words, 36);
+  }
+  get isMountRoot(): boolean {
+    return ((this.#words[2] ?? 0) & STATX_ATTR_MOUNT_ROOT) !== 0;
+  }
+}
+
+/** What statx(2) has written. */
+export function parseStatx(words: Uint32Array): FileStatus {
+  return new Statx(words);
 }
 
 function wide(words: Uint32Array, at: number): number {
@@ -83,11 +127,9 @@ export function statusOfFd(fd: number, about = ""): FileStatus {
   return parseStatx(words);
 }
 
-const BLOCK_BYTES = 512;
-
 /** As `statusOfFd`, with what the file takes on its file system. */
 export function statusWithUsage(fd: number, about = ""): FileStatus & { readonly allocatedBytes: number } {
   const words = statxWords();
   call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, words);
-  return { ...parseStatx(words), allocatedBytes: wide(words, 12) * BLOCK_BYTES };
+  return new Statx(words);
 }

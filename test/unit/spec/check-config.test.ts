@@ -55,6 +55,11 @@ test("a process has an absolute working directory and arguments", () => {
       [withProcess({ cwd: "a/b" }), 'process.cwd: must be an absolute path, got "a/b"'],
       [withProcess({ args: [] }), "process.args: must not be empty"],
       [spec({ process: { cwd: "/", user: { uid: 0, gid: 0 } } }), "process.args: must not be empty"],
+      [
+        withProcess({ env: ["A=b", "no equals sign"] }),
+        'process.env[1]: invalid environment variable: "no equals sign"',
+      ],
+      [withProcess({ env: [""] }), 'process.env[0]: invalid environment variable: ""'],
       [withProcess({ oomScoreAdj: 1001 }), "process.oomScoreAdj: must be from -1000 to 1000, got 1001"],
       [
         withProcess({ user: { uid: 0, gid: 0, umask: 0o1000 } }),
@@ -67,7 +72,7 @@ test("a process has an absolute working directory and arguments", () => {
     ],
     [
       withProcess({ terminal: false, consoleSize: { height: 0, width: 0 } }),
-      withProcess({ oomScoreAdj: -1000, env: ["no equals sign", ""] }),
+      withProcess({ oomScoreAdj: -1000, env: ["A=", "B=="] }),
       withProcess({ rlimits: [{ type: "RLIMIT_CORE", soft: 0, hard: 2n ** 64n - 1n }] }),
     ],
   );
