@@ -58,6 +58,7 @@ function cageOf(world: World): Cage {
       const isWritable = world.kind === "writable" || (world.kind === "mount" && world.isWritable === true);
       const change = {
         set: isWritable ? safe : safe | ATTR.rdonly | ATTR.noatime,
+        clear: isWritable ? 0 : ATTR.atimeMask,
         propagation: MS.private,
         recursive: world.kind === "mount",
       };
