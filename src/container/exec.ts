@@ -90,7 +90,10 @@ export function execute(request: ExecRequest): Executed {
   prctl(PR.setDumpable, 0);
   const entry = { pidfd: pidfd.fd, cgroupJoins, ours, socketFd: theirs.fd };
   using stack = new DisposableStack();
-  const place = placeToReturn(request.namespaces, stack);
+  const place = placeToReturn(
+    request.namespaces.filter((type) => type !== "cgroup"),
+    stack,
+  );
   const forked = place === undefined ? forkBetween(request, entry) : forkProgram(request, entry, place);
   theirs.close();
   for (const handle of cgroupJoins) handle.close();
@@ -108,7 +111,7 @@ interface Entry {
 
 /** The program's process, born in the container. */
 function forkProgram(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd }: Entry, place: Place): Child {
-  const { init, cgroup, process } = request;
+  const { init, cgroup, namespaces, process } = request;
   using proc = process.oomScoreAdj === undefined ? undefined : openHost("/proc", O_PATH | O_DIRECTORY);
   const child = forkInCgroup(cgroup, init?.pid ?? 0, (into) => forkEntered(pidfd, place, () => fork(0, into)));
   if (child !== undefined) return child;
@@ -116,6 +119,8 @@ function forkProgram(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd 
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
     joinCgroup(cgroupJoins);
+    // From within it nobody is born in a cgroup where cgroup namespaces are borders (nsdelegate: cgroups(7)).
+    if (namespaces.includes("cgroup")) setns(pidfd, flagOf("cgroup"));
     if (proc !== undefined && process.oomScoreAdj !== undefined) setOwnOomScore(proc, process.oomScoreAdj);
   } catch (error) {
     reportFailure(socketFd, error);

@@ -10,7 +10,18 @@ import { attempt } from "../linux/error.ts";
 import { EventLoop, HANGUP, WRITABLE } from "../linux/eventloop.ts";
 import { duplicate, type Handle, placeAt, setNonblocking } from "../linux/fd.ts";
 import { pipe } from "../linux/io.ts";
-import { type Child, type Ending, execve, exit, fork, kill, sendSignal, setsid, waitFor } from "../linux/process.ts";
+import {
+  type Child,
+  closeFromBut,
+  type Ending,
+  execve,
+  exit,
+  fork,
+  kill,
+  sendSignal,
+  setsid,
+  waitFor,
+} from "../linux/process.ts";
 import { ignoreSignal, resetDispositions, restoreDisposition, restoreMask, SIG, signalName } from "../linux/signal.ts";
 import type { Hook, HookKind } from "../spec/config.ts";
 import type { HookState } from "./hook-state.ts";
@@ -21,8 +32,6 @@ const CHUNK_BYTES = 16 * 1024;
 /** pipe(7). */
 const PIPE_BYTES = 64 * 1024;
 const FIRST_OTHER_FD = 3;
-const CLOSE_RANGE_CLOEXEC = 4;
-const LAST_FD = 0xffffffff;
 const LAST_SIGNAL = 64;
 /** What a shell says of a program that it cannot execute; told by the pipe of errors besides. */
 const NOT_EXECUTED = 127;
@@ -142,7 +151,8 @@ function becomeHook(hook: Hook, env: readonly string[], streams: readonly number
     high.forEach((fd, index) => {
       placeAt(fd, index);
     });
-    attempt("close_range", FIRST_OTHER_FD, LAST_FD, CLOSE_RANGE_CLOEXEC);
+    // That one closes itself. (CLOSE_RANGE_CLOEXEC, which would do for all, is of Linux 5.11.)
+    closeFromBut(FIRST_OTHER_FD, [refused.fd]);
     const signals = Array.from({ length: LAST_SIGNAL }, (_, index) => index + 1);
     resetDispositions(signals.filter((signal) => signal !== SIG.KILL && signal !== SIG.STOP));
     restoreMask(new Uint8Array(8));

@@ -6,13 +6,13 @@
 import { joinCgroup } from "../cgroup/apply.ts";
 import { Failure } from "../failure.ts";
 import { attachRoot, ContainerRoot, pivotTo } from "../isolation/apply-root.ts";
-import { setAttributes } from "../isolation/attributes.ts";
 import { asksForLabels, labelFacts, setExecLabels } from "../isolation/labels.ts";
 import { flagOf, inUserNamespace } from "../isolation/namespaces.ts";
 import { findDangerousMounts, moveTo, removeMount } from "../isolation/no-pivot.ts";
 import { openProcfs, setSysctl } from "../isolation/procfs.ts";
 import type { BindStep, RootStep } from "../isolation/root-steps.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
+import { setAttributes } from "../linux/attributes.ts";
 import { utf8 } from "../linux/door.ts";
 import { attempt, call } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";

@@ -4,9 +4,10 @@
  * user namespace (mount_namespaces(7), "Restrictions on mount namespaces"), and nowhere else: a detached mount that is attached
  * there is its root's own. So a child copies them that way, and hands over the copies, which stay locked wherever they go.
  */
-import { setAttributes } from "../isolation/attributes.ts";
+
 import { finishUnlocked } from "../isolation/bind-attributes.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
+import { setAttributes } from "../linux/attributes.ts";
 import { call } from "../linux/error.ts";
 import { AT_FDCWD, type Handle } from "../linux/fd.ts";
 import { attach, cloneTree, createDetached, MS, mount as mountHost, openFilesystem } from "../linux/mount.ts";

@@ -7,10 +7,11 @@ import { Failure } from "../failure.ts";
 import { attachRoot, ContainerRoot } from "../isolation/apply-root.ts";
 import { mapIdsOf } from "../isolation/bind-source.ts";
 import type { BindStep } from "../isolation/root-steps.ts";
+import { setAttributes } from "../linux/attributes.ts";
 import { decode, utf8 } from "../linux/door.ts";
 import type { Handle } from "../linux/fd.ts";
 import { O_RDONLY, openHost } from "../linux/hostpath.ts";
-import { ATTR, changeAttributes, cloneTree, MS, mount } from "../linux/mount.ts";
+import { ATTR, cloneTree, MS, mount } from "../linux/mount.ts";
 import { CLONE, exit, fork, setns, waitFor } from "../linux/process.ts";
 import { receiveMessage, sendMessage, socketPair } from "../linux/socket.ts";
 import type { IdMaps, RootSource } from "../plan/plan.ts";
@@ -69,7 +70,7 @@ export function withBinds(root: Handle, binds: ReadonlyMap<BindStep, Handle>, is
     attachRoot(root, "/");
     const tree = new ContainerRoot(root.fd, binds, false, (bound, step) => mapIdsOf(bound, step, undefined));
     for (const step of binds.keys()) tree.apply(step);
-    if (isReadonly) changeAttributes(root.fd, { set: ATTR.rdonly });
+    if (isReadonly) setAttributes(root.fd, "/", { set: ATTR.rdonly });
     return cloneTree(root.fd, "", { recursive: true });
   });
 }

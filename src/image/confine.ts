@@ -2,11 +2,12 @@
  * The cage of the codec, which reads what strangers have made (docs/security.md, E3): nothing but the directory that it works
  * in, which is its root, no network, and the few privileges that unpacking needs.
  */
+import { setAttributes } from "../linux/attributes.ts";
 import { type Cage, RLIMIT, startCaged } from "../linux/cage.ts";
 import type { Handle } from "../linux/fd.ts";
 import { O_DIRECTORY, O_PATH, openHost } from "../linux/hostpath.ts";
 import { pipe, readAllText } from "../linux/io.ts";
-import { ATTR, changeAttributes, cloneHostTree, MS } from "../linux/mount.ts";
+import { ATTR, cloneHostTree, MS } from "../linux/mount.ts";
 import { type Child, CLONE, type Ending, sendSignal, waitFor } from "../linux/process.ts";
 import { SIG } from "../linux/signal.ts";
 
@@ -55,13 +56,13 @@ function cageOf(world: World): Cage {
       const at = openHost(world.kind === "mount" ? "/" : world.directory, O_PATH | O_DIRECTORY);
       const tree = world.kind === "mount" ? world.mount : cloneHostTree(world.directory, { recursive: false });
       const isWritable = world.kind === "writable" || (world.kind === "mount" && world.isWritable === true);
-      // Kernels before 5.12 cannot; it is a second line of defence there.
-      changeAttributes(tree.fd, {
+      const change = {
         set: isWritable ? safe : safe | ATTR.rdonly | ATTR.noatime,
+        clear: isWritable ? 0 : ATTR.atimeMask,
         propagation: MS.private,
         recursive: world.kind === "mount",
-      });
-      return { tree, at, about };
+      };
+      return { tree, at, about, finish: () => setAttributes(tree.fd, about, change) };
     },
   };
 }

@@ -4,6 +4,7 @@
  * once, below the root's descriptor, and what was found is used by its descriptor from then on.
  */
 import { Failure, unreachable } from "../failure.ts";
+import { setAttributes } from "../linux/attributes.ts";
 import { decode } from "../linux/door.ts";
 import { attempt, call, isErrno } from "../linux/error.ts";
 import { Handle } from "../linux/fd.ts";
@@ -34,7 +35,6 @@ import {
 } from "../linux/rootpath.ts";
 import { statusOfFd } from "../linux/status.ts";
 import { openPty, type Pty, setWindowSize } from "../linux/tty.ts";
-import { setAttributes } from "./attributes.ts";
 import { finishBind, finishLocked } from "./bind-attributes.ts";
 import { copyUp } from "./copy-up.ts";
 import { labelFacts } from "./labels.ts";

@@ -5,9 +5,9 @@
  * namespaces").
  */
 import { Failure } from "../failure.ts";
+import { setAttributes, setAttributesBelow } from "../linux/attributes.ts";
 import type { Handle } from "../linux/fd.ts";
 import { ATTR, type AttributeChange, filesystemOf, MS } from "../linux/mount.ts";
-import { setAttributes, setAttributesBelow } from "./attributes.ts";
 import type { BindStep } from "./root-steps.ts";
 
 /** Those that the kernel locks; statfs(2) tells them in the same bits. */

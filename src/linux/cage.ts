@@ -35,11 +35,19 @@ const capabilitySets = struct({
 });
 const CAPABILITY_VERSION = 0x20080522;
 
+export interface CageRoot {
+  readonly tree: Handle;
+  readonly at: Handle;
+  readonly about: string;
+  /** What is still to be done to the mount once it is attached. */
+  readonly finish: () => void;
+}
+
 export interface Cage {
   /** Flags of clone(2); a mount and a PID namespace are always new. */
   readonly namespaces: number;
   /** The mount that becomes the root, attached nowhere yet, and a directory of the host that it may cover meanwhile. */
-  readonly root: () => { readonly tree: Handle; readonly at: Handle; readonly about: string };
+  readonly root: () => CageRoot;
   readonly limits: readonly (readonly [resource: number, limit: bigint])[];
   /** Numbers below 32; the program has no others, and gets none by execve(2). */
   readonly capabilities: readonly number[];
@@ -86,8 +94,9 @@ function isForsaken(): boolean {
 /** Makes the cage's root the root, and all there is: the rest of the host's tree is unmounted here. */
 function enterRoot(cage: Cage): void {
   mount("none", "/", null, MS.rec | MS.private);
-  const { tree, at, about } = cage.root();
+  const { tree, at, about, finish } = cage.root();
   attach(tree.fd, at.fd, about);
+  finish();
   call("fchdir", about, tree.fd);
   try {
     pivotRootHere();

@@ -3,12 +3,13 @@
  * there are copies of the two that names are resolved by. It runs as a user of its own, so that no service on the host
  * that knows its clients by their user takes it for root, and without any privilege.
  */
+import { setAttributes } from "../linux/attributes.ts";
 import { type Cage, RLIMIT, startCaged } from "../linux/cage.ts";
 import { call, isErrno } from "../linux/error.ts";
 import { callForHandle, type Handle } from "../linux/fd.ts";
 import { O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_PATH, O_WRONLY, openHost, readText } from "../linux/hostpath.ts";
 import { writeAll } from "../linux/io.ts";
-import { ATTR, changeAttributes, createDetached, openFilesystem, setOption } from "../linux/mount.ts";
+import { ATTR, createDetached, openFilesystem, setOption } from "../linux/mount.ts";
 import { type Child, CLONE } from "../linux/process.ts";
 
 /** User and group: of no package's, and not `nobody`, which services share (systemd's list of ids leaves it free). */
@@ -36,8 +37,6 @@ function rootTree(): Handle {
     writeAll(file.fd, text, name);
   }
   call("fchmodat", "etc", tree.fd, "etc", 0o755);
-  // Kernels before 5.12 cannot; nothing in it is the program's own anyway.
-  changeAttributes(tree.fd, { set: ATTR.rdonly });
   return tree;
 }
 
@@ -58,6 +57,10 @@ export function startFetch(program: Handle, socket: Handle, complaint: Handle): 
     limits: LIMITS,
     capabilities: [],
     user: USER,
-    root: () => ({ tree: rootTree(), at: openHost("/", O_PATH | O_DIRECTORY), about: "tmpfs" }),
+    root: () => {
+      const [tree, about] = [rootTree(), "tmpfs"];
+      const finish = () => setAttributes(tree.fd, about, { set: ATTR.rdonly });
+      return { tree, at: openHost("/", O_PATH | O_DIRECTORY), about, finish };
+    },
   });
 }

@@ -2,8 +2,12 @@
  * Attributes and propagation of a mount, by its descriptor; also on kernels that have no mount_setattr(2) yet (before 5.12).
  */
 import { Failure } from "../failure.ts";
-import { KernelError } from "../linux/error.ts";
-import { ATTR, type AttributeChange, changeAttributes, filesystemOf, MS, mount } from "../linux/mount.ts";
+import { KernelError } from "./error.ts";
+import { readText } from "./hostpath.ts";
+import { ATTR, type AttributeChange, changeAttributes, filesystemOf, MS, mount } from "./mount.ts";
+import { unescapeField } from "./mountinfo.ts";
+import { O_PATH, openInRoot } from "./rootpath.ts";
+import { statusOfFd } from "./status.ts";
 
 const ENOSYS = 38;
 
@@ -53,13 +57,43 @@ function atimeFlag(attribute: number): number {
   return attribute === ATTR.noatime ? MS.noatime : attribute === ATTR.strictatime ? MS.strictatime : MS.relatime;
 }
 
-/** As `setAttributes`, of a mount and all below it, where nothing less will do: `rro`. Needs Linux 5.12. */
+/** As `setAttributes`, of a mount and all below it, where nothing less will do: `rro`. */
 export function setAttributesBelow(mountFd: number, about: string, change: AttributeChange): void {
   const result = changeAttributes(mountFd, { ...change, recursive: true });
-  if (result === -ENOSYS) {
-    throw new Failure(`${about}: this kernel cannot change what is mounted below a mount`, {
-      hint: "recursive options (rro, rnosuid, ...) need Linux 5.12",
-    });
+  if (result === 0) return;
+  if (result !== -ENOSYS) throw new KernelError("mount_setattr", -result, about);
+  setAttributesByRemount(mountFd, about, change);
+  const { mountId } = statusOfFd(mountFd, about);
+  for (const below of mountsBelow(readText("/proc/self/mountinfo"), mountId)) {
+    using mount = openInRoot(mountFd, below.path, O_PATH);
+    // Two mounts at one place; or what leads there was changed meanwhile.
+    if (statusOfFd(mount.fd, below.path).mountId !== below.id) {
+      throw new Failure(`${about}: this kernel cannot change a mount that another one covers, at '${below.path}'`, {
+        hint: "Linux 5.12 can; or leave out what is mounted below",
+      });
+    }
+    setAttributesByRemount(mount.fd, `${about}/${below.path}`, change);
   }
-  if (result !== 0) throw new KernelError("mount_setattr", -result, about);
+}
+
+export interface MountBelow {
+  readonly id: number;
+  /** From where the upper mount is. */
+  readonly path: string;
+}
+
+/** What is mounted below the mount `id`, by the text of /proc/PID/mountinfo: proc_pid_mountinfo(5). Pure. */
+export function mountsBelow(mountinfo: string, id: number): MountBelow[] {
+  const mounts = mountinfo.split("\n").flatMap((line) => {
+    const [own = "", parent = "", , , point = ""] = line.split(" ", 5);
+    return own === "" ? [] : [{ id: Number(own), parent: Number(parent), point: unescapeField(point) }];
+  });
+  const top = mounts.find((mount) => mount.id === id);
+  if (top === undefined) return [];
+  const start = top.point === "/" ? 1 : top.point.length + 1;
+  const childrenOf = (parent: number): MountBelow[] =>
+    mounts
+      .filter((mount) => mount.parent === parent && mount.id !== parent)
+      .flatMap((mount) => [{ id: mount.id, path: mount.point.slice(start) }, ...childrenOf(mount.id)]);
+  return childrenOf(id);
 }
