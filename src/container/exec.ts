@@ -5,6 +5,7 @@
  */
 import { joinCgroup, openForClone } from "../cgroup/apply.ts";
 import { type CgroupChoice, joining, openChosenForClone, openChosenForJoin } from "../cgroup/choice.ts";
+import { detectLayout, hasBorders, unifiedOf } from "../cgroup/layout.ts";
 import { unifiedCgroupOf } from "../cgroup/members.ts";
 import { Failure } from "../failure.ts";
 import { contradictions } from "../isolation/capabilities.ts";
@@ -16,7 +17,7 @@ import { openProcfs } from "../isolation/procfs.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { call, isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
-import { openHost } from "../linux/hostpath.ts";
+import { openHost, readText } from "../linux/hostpath.ts";
 import { pipe, read, writeAll } from "../linux/io.ts";
 import { filesystemOf, MAGIC } from "../linux/mount.ts";
 import {
@@ -89,10 +90,19 @@ export function execute(request: ExecRequest): Executed {
   const cgroupJoins = cgroup === undefined ? [] : openChosenForJoin(cgroup);
   prctl(PR.setDumpable, 0);
   const entry = { pidfd: pidfd.fd, cgroupJoins, ours, socketFd: theirs.fd };
-  const forked = canGoBack(request.namespaces) ? forkProgram(request, entry) : forkBetween(request, entry);
+  const forked =
+    canGoBack(request.namespaces) && !crossesBorder(request)
+      ? forkProgram(request, entry)
+      : forkBetween(request, entry);
   theirs.close();
   for (const handle of cgroupJoins) handle.close();
   return "between" in forked ? throughBetween(request, forked.between, own.fd) : awaitProgram(request, forked, own.fd);
+}
+
+/** Whether the kernel lets nobody who is in the container's cgroup namespace have a process born in the container's cgroup (ENOENT). */
+function crossesBorder({ namespaces, cgroup }: ExecRequest): boolean {
+  if (cgroup === undefined || !namespaces.includes("cgroup") || unifiedOf(detectLayout()) === undefined) return false;
+  return hasBorders(readText("/proc/self/mountinfo"));
 }
 
 /** What a new process needs to become one of the container's. */
