@@ -57,8 +57,7 @@ function cageOf(world: World): Cage {
       const tree = world.kind === "mount" ? world.mount : cloneHostTree(world.directory, { recursive: false });
       const isWritable = world.kind === "writable" || (world.kind === "mount" && world.isWritable === true);
       const change = {
-        set: isWritable ? safe : safe | ATTR.rdonly | ATTR.noatime,
-        clear: isWritable ? 0 : ATTR.atimeMask,
+        set: isWritable ? safe : safe | ATTR.rdonly,
         propagation: MS.private,
         recursive: world.kind === "mount",
       };

@@ -46,7 +46,9 @@ storeTest("the codec has an empty root, no network, no foreign descriptors and f
   assert.equal(field("NSpid")?.split("\t").length, 2);
   for (const kind of ["mnt", "net", "pid", "ipc", "uts"])
     assert.notEqual(readlinkSync(`/proc/${codec}/ns/${kind}`), readlinkSync(`/proc/self/ns/${kind}`), kind);
-  assert.equal(readFileSync(`/proc/${codec}/mountinfo`, "utf8").trim().split("\n").length, 1);
+  const mounts = readFileSync(`/proc/${codec}/mountinfo`, "utf8");
+  assert.equal(mounts.trim().split("\n").length, 1);
+  assert.match(mounts, / \/ rw,nosuid,nodev,noexec/);
   assert.ok(readdirSync(`/proc/${codec}/root`).every((name) => /^\d+$/.test(name)));
   const kinds = descriptorsOf(codec).map((line) => line.replace(/\[.*/, ""));
   assert.deepEqual(kinds.slice(0, 3), ["0 -> socket:", "1 -> pipe:", "2 -> pipe:"]);
