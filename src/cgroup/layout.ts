@@ -81,14 +81,6 @@ export function parseMountinfo(text: string): MountedHierarchies {
 }
 
 /**
- * Whether cgroup namespaces are borders of the unified hierarchy, by the text of /proc/PID/mountinfo: who is in one can have no
- * process born beyond it, nor from there to within (Documentation/admin-guide/cgroup-v2.rst, "Delegation"). Pure.
- */
-export function hasBorders(mountinfo: string): boolean {
-  return / - cgroup2 \S+ (\S+,)?nsdelegate(,|$)/m.test(mountinfo);
-}
-
-/**
  * The layout of what is mounted. Without controllers of version 1 the unified hierarchy is all that there is.
  * @param availableIn what the topmost cgroup of the unified hierarchy there can hand on
  */

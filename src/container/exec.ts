@@ -5,7 +5,6 @@
  */
 import { joinCgroup, openForClone } from "../cgroup/apply.ts";
 import { type CgroupChoice, joining, openChosenForClone, openChosenForJoin } from "../cgroup/choice.ts";
-import { detectLayout, hasBorders, unifiedOf } from "../cgroup/layout.ts";
 import { unifiedCgroupOf } from "../cgroup/members.ts";
 import { Failure } from "../failure.ts";
 import { contradictions } from "../isolation/capabilities.ts";
@@ -17,7 +16,7 @@ import { openProcfs } from "../isolation/procfs.ts";
 import type { Filter } from "../isolation/seccomp/install.ts";
 import { call, isErrno } from "../linux/error.ts";
 import { type Handle, placeAt } from "../linux/fd.ts";
-import { openHost, readText } from "../linux/hostpath.ts";
+import { openHost } from "../linux/hostpath.ts";
 import { pipe, read, writeAll } from "../linux/io.ts";
 import { filesystemOf, MAGIC } from "../linux/mount.ts";
 import {
@@ -40,7 +39,7 @@ import { keepNewlines, openPty, setWindowSize, type WindowSize } from "../linux/
 import type { ProcessPlan } from "../plan/plan.ts";
 import type { NamespaceType } from "../spec/config.ts";
 import { awaitReport, type Listening, send } from "./channel.ts";
-import { canGoBack, forkEntered } from "./fork-entered.ts";
+import { forkEntered, type Place, placeToReturn } from "./fork-entered.ts";
 import { giveStreams } from "./own-streams.ts";
 import type { Uncommon } from "./plan-uncommon.ts";
 import { becomeProgram, type InheritedSignals, reportFailure } from "./program.ts";
@@ -90,19 +89,15 @@ export function execute(request: ExecRequest): Executed {
   const cgroupJoins = cgroup === undefined ? [] : openChosenForJoin(cgroup);
   prctl(PR.setDumpable, 0);
   const entry = { pidfd: pidfd.fd, cgroupJoins, ours, socketFd: theirs.fd };
-  const forked =
-    canGoBack(request.namespaces) && !crossesBorder(request)
-      ? forkProgram(request, entry)
-      : forkBetween(request, entry);
+  using stack = new DisposableStack();
+  const place = placeToReturn(
+    request.namespaces.filter((type) => type !== "cgroup"),
+    stack,
+  );
+  const forked = place === undefined ? forkBetween(request, entry) : forkProgram(request, entry, place);
   theirs.close();
   for (const handle of cgroupJoins) handle.close();
   return "between" in forked ? throughBetween(request, forked.between, own.fd) : awaitProgram(request, forked, own.fd);
-}
-
-/** Whether the kernel lets nobody who is in the container's cgroup namespace have a process born in the container's cgroup (ENOENT). */
-function crossesBorder({ namespaces, cgroup }: ExecRequest): boolean {
-  if (cgroup === undefined || !namespaces.includes("cgroup") || unifiedOf(detectLayout()) === undefined) return false;
-  return hasBorders(readText("/proc/self/mountinfo"));
 }
 
 /** What a new process needs to become one of the container's. */
@@ -115,15 +110,17 @@ interface Entry {
 }
 
 /** The program's process, born in the container. */
-function forkProgram(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd }: Entry): Child {
+function forkProgram(request: ExecRequest, { pidfd, cgroupJoins, ours, socketFd }: Entry, place: Place): Child {
   const { init, cgroup, namespaces, process } = request;
   using proc = process.oomScoreAdj === undefined ? undefined : openHost("/proc", O_PATH | O_DIRECTORY);
-  const child = forkInCgroup(cgroup, init?.pid ?? 0, (into) => forkEntered(pidfd, namespaces, () => fork(0, into)));
+  const child = forkInCgroup(cgroup, init?.pid ?? 0, (into) => forkEntered(pidfd, place, () => fork(0, into)));
   if (child !== undefined) return child;
   ours.close();
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
     joinCgroup(cgroupJoins);
+    // From within it nobody is born in a cgroup where cgroup namespaces are borders (nsdelegate: cgroups(7)).
+    if (namespaces.includes("cgroup")) setns(pidfd, flagOf("cgroup"));
     if (proc !== undefined && process.oomScoreAdj !== undefined) setOwnOomScore(proc, process.oomScoreAdj);
   } catch (error) {
     reportFailure(socketFd, error);

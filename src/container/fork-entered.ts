@@ -15,25 +15,34 @@ import type { NamespaceType } from "../spec/config.ts";
 /** From a user namespace nobody comes back, and clocks of their own are only for processes that are still to be born. */
 const ONE_WAY: readonly NamespaceType[] = ["user", "time"];
 
-/** Whether `forkEntered` can be used: where nothing is entered for good, and a child is to be born in a PID namespace. */
-export function canGoBack(types: readonly NamespaceType[]): boolean {
-  return types.includes("pid") && !types.some((type) => ONE_WAY.includes(type));
-}
-
 /** Where this process has been: its namespaces, root and working directory. */
-interface Place {
+export interface Place {
   readonly namespaces: readonly { readonly type: NamespaceType; readonly handle: Handle }[];
   readonly root: Handle;
   readonly directory: Handle;
 }
 
-function placeOf(types: readonly NamespaceType[], stack: DisposableStack): Place {
+/**
+ * Where this process will come back to; undefined if it could not, or if no child of it is to be born in another PID namespace. Whether
+ * it may is found by doing it: who is root of a user namespace may enter what belongs to that, and not what it came from.
+ */
+export function placeToReturn(types: readonly NamespaceType[], stack: DisposableStack): Place | undefined {
+  if (!types.includes("pid") || types.some((type) => ONE_WAY.includes(type))) return undefined;
   const open = (path: string, flags: number) => stack.use(openHost(path, flags));
-  return {
-    namespaces: types.map((type) => ({ type, handle: open(`/proc/self/ns/${NAMESPACE_FILES[type]}`, O_RDONLY) })),
+  // The mount namespace comes last: where another one cannot be entered, root and working directory have not changed.
+  const ordered = [...types.filter((type) => type !== "mount"), ...types.filter((type) => type === "mount")];
+  const place = {
+    namespaces: ordered.map((type) => ({ type, handle: open(`/proc/self/ns/${NAMESPACE_FILES[type]}`, O_RDONLY) })),
     root: open("/", O_PATH | O_DIRECTORY),
     directory: open(".", O_PATH | O_DIRECTORY),
   };
+  try {
+    goBack(place);
+    return place;
+  } catch (error) {
+    if (!isErrno(error, "EPERM")) throw error;
+    return undefined;
+  }
 }
 
 /** To enter a mount namespace changes root and working directory, too: setns(2). */
@@ -49,19 +58,13 @@ const STDERR = 2;
 const EXIT_LOST = 125;
 
 /**
- * As `fork` of linux/process.ts, which `fork` is to call, in the namespaces of the container that `pidfd` names; see `canGoBack`.
- * The child has to put its own working directory where it wants it.
+ * As `fork` of linux/process.ts, which `fork` is to call, in the namespaces of the container that `pidfd` names. This process
+ * comes back; the child has to put its own working directory where it wants it.
  */
-export function forkEntered(
-  pidfd: number,
-  types: readonly NamespaceType[],
-  fork: () => Child | undefined,
-): Child | undefined {
-  using stack = new DisposableStack();
-  const place = placeOf(types, stack);
+export function forkEntered(pidfd: number, place: Place, fork: () => Child | undefined): Child | undefined {
   setns(
     pidfd,
-    types.reduce((flags, type) => flags + flagOf(type), 0),
+    place.namespaces.reduce((flags, { type }) => flags + flagOf(type), 0),
   );
   let isChild = false;
   try {

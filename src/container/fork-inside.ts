@@ -22,12 +22,17 @@ export interface Join {
 const EPERM = 1;
 
 /** As linux/process.ts `fork`, from within the namespaces of `joins`. Throws a Failure if one cannot be entered. */
-export function forkInside(joins: readonly Join[], flags: number, cgroupFd: number | undefined): Child | undefined {
+export function forkInside(
+  joins: readonly Join[],
+  flags: number,
+  cgroupFd: number | undefined,
+  keepsGroups: boolean,
+): Child | undefined {
   const [ours, theirs] = socketPair();
   const between = fork(0, cgroupFd);
   if (between === undefined) {
     ours.close();
-    const child = makeChild(joins, flags, theirs.fd);
+    const child = makeChild(joins, flags, theirs.fd, keepsGroups);
     theirs.close();
     return child;
   }
@@ -46,10 +51,10 @@ export function forkInside(joins: readonly Join[], flags: number, cgroupFd: numb
 }
 
 /** In the process in between, which ends here; what comes back is its child. */
-function makeChild(joins: readonly Join[], flags: number, socketFd: number): undefined {
+function makeChild(joins: readonly Join[], flags: number, socketFd: number, keepsGroups: boolean): undefined {
   try {
     prctl(PR.setPdeathsig, SIG.KILL);
-    enterAll(joins);
+    enterAll(joins, keepsGroups);
     const child = fork(flags + CLONE.parent);
     if (child === undefined) {
       // Its parent must know it first: else nobody would reap it.
@@ -67,7 +72,7 @@ function makeChild(joins: readonly Join[], flags: number, socketFd: number): und
  * Enters all: first what can be entered from here, then the user namespace, then what belongs to that one. With the user
  * namespace come all capabilities in it, and its root's ids are to be taken.
  */
-function enterAll(joins: readonly Join[]): void {
+function enterAll(joins: readonly Join[], keepsGroups: boolean): void {
   const user = joins.find(({ type }) => type === "user");
   const others = joins.filter(({ type }) => type !== "user");
   if (user === undefined) {
@@ -76,7 +81,7 @@ function enterAll(joins: readonly Join[]): void {
   }
   const later = others.filter(({ type, handle }) => attempt("setns", handle.fd, flagOf(type)) === -EPERM);
   enterOne(user);
-  setGroups([]);
+  if (!keepsGroups) setGroups([]);
   setIds(0, 0);
   for (const join of later) enterOne(join);
 }

@@ -184,8 +184,8 @@ function enterNamespaces({ plan, handles, socketFd, uncommon }: InitContext): vo
   joinCgroup(handles.cgroupJoins);
   using timeOffsets = isPlaced(plan) ? awaitPlace(plan, handles, socketFd) : undefined;
   if (inUserNamespace(plan.namespaces)) {
-    // Become the root of the user namespace; the groups of the host's root are not the container's.
-    setGroups([]);
+    // Become the root of the user namespace; the groups of the host's root are not the container's, but where they are asked for.
+    if (plan.process.keepsGroups !== true) setGroups([]);
     setIds(0, 0);
   }
   for (const { type, handle } of handles.joins) {

@@ -8,6 +8,7 @@ import { Failure } from "../failure.ts";
 import { type ContainerMaps, mapIdsOf, openBindSource } from "../isolation/bind-source.ts";
 import { contradictions } from "../isolation/capabilities.ts";
 import { hostIdOf, writeIdMaps } from "../isolation/idmap.ts";
+import { makeDevices } from "../isolation/made-devices.ts";
 import { cloneFlags, inUserNamespace, joinsAhead } from "../isolation/namespaces.ts";
 import { setOomScore } from "../isolation/oom-score.ts";
 import { raiseHardLimits } from "../isolation/rlimits.ts";
@@ -95,9 +96,9 @@ export function openDirectoryRoot(path: string): Handle {
 /** Opens what is bound into the container, from the host's point of view and with its rights. */
 function openBindSources(plan: Plan, maps: ContainerMaps | undefined): Map<BindStep, Handle> {
   const late = lateBinds(plan);
-  const sources = new Map<BindStep, Handle>();
+  const sources = makeDevices(plan.rootSteps, maps);
   for (const step of plan.rootSteps) {
-    const isHost = step.do === "bind" && step.inside === undefined && !late.includes(step);
+    const isHost = step.do === "bind" && step.inside === undefined && !late.includes(step) && !sources.has(step);
     if (isHost) sources.set(step, openBindSource(step, maps));
   }
   return sources;
@@ -160,7 +161,7 @@ export function launch(asked: LaunchOptions): Launched {
   prctl(PR.setDumpable, 0);
   const ahead = joinsAhead(plan.namespaces);
   const child = ahead
-    ? forkInside(joins, cloneFlags(plan.namespaces), cgroupFd?.fd)
+    ? forkInside(joins, cloneFlags(plan.namespaces), cgroupFd?.fd, plan.process.keepsGroups === true)
     : fork(cloneFlags(plan.namespaces), cgroupFd?.fd);
   if (child === undefined) {
     ours.close();

@@ -38,7 +38,7 @@ import { openPty, type Pty, setWindowSize } from "../linux/tty.ts";
 import { finishBind, finishLocked } from "./bind-attributes.ts";
 import { copyUp } from "./copy-up.ts";
 import { labelFacts } from "./labels.ts";
-import { contextOption, mountError, unquoted } from "./mount-data.ts";
+import { mountError, unquoted } from "./mount-data.ts";
 import { isCoverableInProc, isProcPath } from "./plan-root.ts";
 import type {
   BindStep,
@@ -49,6 +49,7 @@ import type {
   NodeStep,
   RootStep,
 } from "./root-steps.ts";
+import { NODE_TYPE } from "./root-steps.ts";
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
@@ -58,10 +59,6 @@ const MNT_DETACH = 2;
 /** include/linux/proc_fs.h, PROC_ROOT_INO. */
 const PROC_ROOT_INODE = 1;
 const LINK_LIMIT_BYTES = 4096;
-const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const S_IFIFO = 0o010000;
-const NODE_TYPE = { character: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO } as const;
 const NULL_DEVICE = { major: 1, minor: 3 } as const;
 
 /** The root that steps are applied to, and what they share. */
@@ -319,7 +316,7 @@ function newMount(step: FilesystemStep): Handle {
     using context = openFilesystem(step.type);
     setOption(context.fd, "source", step.source);
     for (const flag of step.superblock ?? []) setFlag(context.fd, flag);
-    const label = step.label !== undefined && labelFacts().selinux ? [contextOption(step.label)] : [];
+    const label = step.label !== undefined && labelFacts().selinux ? [step.label] : [];
     for (const option of [...step.data, ...label]) {
       const equals = option.indexOf("=");
       if (equals < 0) setFlag(context.fd, option);

@@ -9,6 +9,7 @@ import { ATTR, changeAttributes } from "../linux/mount.ts";
 import { cloneSource } from "./borrowed-mount.ts";
 import type { IdMapPair } from "./idmap.ts";
 import { openMappingNamespace } from "./idmap-layers.ts";
+import { checkDevice } from "./made-devices.ts";
 import type { BindStep } from "./root-steps.ts";
 
 /** How the container's user namespace maps ids: as maps, or as the namespace itself, where it is another's. */
@@ -22,6 +23,7 @@ export function openBindSource(step: BindStep, containerMaps: ContainerMaps | un
   const mount = open(step);
   try {
     mapIdsOf(mount, step, containerMaps);
+    if (step.device !== undefined) checkDevice(mount, step.device);
     return mount;
   } catch (error) {
     mount.close();

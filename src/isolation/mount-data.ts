@@ -3,11 +3,23 @@
  */
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/error.ts";
+import type { Spec } from "../spec/config.ts";
 import type { FilesystemStep } from "./root-steps.ts";
 
-/** The option that gives all files of a file system one SELinux context: mount(8), "context=". */
-export function contextOption(label: string): string {
-  return `context=${label}`;
+const CONTEXT_TYPES = ["context", "fscontext", "defcontext", "rootcontext"];
+const CONTEXT_ANNOTATION = "run.oci.mount_context_type";
+
+/**
+ * The option that has a file system carry the mount label, an SELinux context: mount(8), "context="; undefined without a label.
+ * By default all of its files have that one. Containers with containers of other labels in them give their files labels themselves:
+ * podman's `--security-opt label=nested`, an annotation that crun(1) names first. Pure.
+ */
+export function contextOption({ linux, annotations }: Spec): string | undefined {
+  const type = annotations?.[CONTEXT_ANNOTATION] ?? "context";
+  if (!CONTEXT_TYPES.includes(type)) {
+    throw new Failure(`annotation ${CONTEXT_ANNOTATION}: '${type}' is not one of ${CONTEXT_TYPES.join(", ")}`);
+  }
+  return linux?.mountLabel ? `${type}=${linux.mountLabel}` : undefined;
 }
 
 /** A value without the quotes that keep its commas together in a line of options; fsconfig(2) takes it alone. */

@@ -30,21 +30,30 @@ const DEFAULT_LINKS: readonly LinkStep[] = [
   { do: "link", path: "/dev/ptmx", to: "pts/ptmx" },
 ];
 
-/** @param userNamespace where nodes cannot be made: the host's are bound in their place */
+const DEFAULT_NODES = DEFAULT_DEVICES.map(nodeOf);
+
+/** @param userNamespace where nodes cannot be made: others are bound in their place, of the default devices the host's */
 export function planDevices(devices: readonly Device[], userNamespace: boolean): RootStep[] {
   if (devices.length > MAX_DEVICES)
     throw new Failure(`${devices.length} devices are more than the ${MAX_DEVICES} that are possible`);
-  const named = new Set(devices.map((device) => device.path));
-  const all = [...DEFAULT_DEVICES.filter((device) => !named.has(device.path)), ...devices];
-  return [...all.map((device) => planDevice(device, userNamespace)), ...DEFAULT_LINKS];
+  const nodes = devices.map(nodeOf);
+  const named = new Set(nodes.map(({ path }) => path));
+  const defaults = DEFAULT_NODES.filter(({ path }) => !named.has(path));
+  if (!userNamespace) return [...defaults, ...nodes, ...DEFAULT_LINKS];
+  return [
+    ...defaults.map(({ path }) => bindOf(path, path, 0)),
+    ...nodes.map((device) => ({ ...bindOf(device.path, device.path, 0), device })),
+    ...DEFAULT_LINKS,
+  ];
 }
 
-function planDevice(device: Device, userNamespace: boolean): RootStep {
+function nodeOf(device: Device): NodeStep {
   if (!device.path.startsWith("/")) throw new Failure(`device path '${device.path}' is not absolute`);
-  if (userNamespace) return bindOf(device.path, device.path, 0);
-  const node: NodeStep = {
+  const path = device.path.endsWith("/") ? device.path.replace(/\/+$/, "") : device.path;
+  if (path === "") throw new Failure(`device path '${device.path}' is the root`);
+  return {
     do: "node",
-    path: device.path,
+    path,
     type: device.type === "b" ? "block" : device.type === "p" ? "fifo" : "character",
     major: device.major ?? 0,
     minor: device.minor ?? 0,
@@ -52,5 +61,4 @@ function planDevice(device: Device, userNamespace: boolean): RootStep {
     uid: device.uid ?? 0,
     gid: device.gid ?? 0,
   };
-  return node;
 }

@@ -5,6 +5,7 @@
 import { Failure } from "../failure.ts";
 import { ATTR, MS } from "../linux/mount.ts";
 import type { Mount, Spec } from "../spec/config.ts";
+import { contextOption } from "./mount-data.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import { type CgroupView, planCgroupMount } from "./plan-cgroup-mount.ts";
 import { planDevices } from "./plan-devices.ts";
@@ -26,12 +27,12 @@ export function planRoot(spec: Spec, facts: RootFacts): RootStep[] {
     throw new Failure(`${mounts.length} mounts are more than the ${MAX_MOUNTS} that are possible`);
   const steps: RootStep[] = [];
   const closed: RootStep[] = [];
-  const mountLabel = spec.linux?.mountLabel || undefined;
+  const label = contextOption(spec);
   let hasOwnDev = false;
   for (const mount of mounts) {
     const path = normalPath(mount.destination);
     const isDev = path === "/dev";
-    for (const step of planMount(mount, path, facts, mountLabel)) {
+    for (const step of planMount(mount, path, facts, label)) {
       const closes = step.do === "mount" && (step.attributes & ATTR.rdonly) !== 0 && (isDev || step.type === "tmpfs");
       if (!closes) steps.push(step);
       else {
@@ -92,7 +93,7 @@ export function isProcPath(path: string): boolean {
 const WITHOUT_LABEL = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
 
 /** @param path of its destination, in its normal form */
-function planMount(mount: Mount, path: string, facts: RootFacts, mountLabel: string | undefined): RootStep[] {
+function planMount(mount: Mount, path: string, facts: RootFacts, label: string | undefined): RootStep[] {
   // A relative destination is deprecated, and below the root: config.md#mounts.
   const target = mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
   if (path === "/") {
@@ -122,7 +123,7 @@ function planMount(mount: Mount, path: string, facts: RootFacts, mountLabel: str
     refuseLinks: type === "proc" || type === "sysfs",
     ...(options.superblock.length === 0 ? {} : { superblock: options.superblock }),
     ...(options.copyUp ? { copyUp: true } : {}),
-    ...(mountLabel === undefined || WITHOUT_LABEL.includes(type) ? {} : { label: mountLabel }),
+    ...(label === undefined || WITHOUT_LABEL.includes(type) ? {} : { label }),
     ...(options.propagation === undefined ? {} : { propagation: options.propagation }),
     ...(options.propagationRecursive ? { propagationRecursive: true } : {}),
   };

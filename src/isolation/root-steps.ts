@@ -18,7 +18,7 @@ export interface FilesystemStep {
   readonly superblock?: readonly string[];
   /** Whether it begins with what the directory that it covers has: of a tmpfs. */
   readonly copyUp?: boolean;
-  /** The SELinux context of its files; without effect where SELinux is not active. */
+  /** The option that gives its files an SELinux context; without effect where SELinux is not active. */
   readonly label?: string;
   /** ATTR bits. */
   readonly attributes: number;
@@ -56,6 +56,8 @@ export interface BindStep {
   readonly sourceLink?: "mount" | "copy";
   /** Whether a link at the target is mounted over and not followed. */
   readonly onLink?: boolean;
+  /** The device that it is to be, made for it where that is possible; the owner is the container's. */
+  readonly device?: NodeStep;
 }
 
 /** A bind mount that changes nothing but its flags, and is told of no other mounts. */
@@ -73,6 +75,9 @@ export function bindOf(source: string, target: string, attributes: number): Bind
     propagationRecursive: true,
   };
 }
+
+/** S_IFCHR, S_IFBLK and S_IFIFO of inode(7). */
+export const NODE_TYPE = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 
 export interface NodeStep {
   readonly do: "node";

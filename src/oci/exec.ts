@@ -81,7 +81,7 @@ export function run(argv: readonly string[], globals: Globals): number {
   }
   const spec = configOf(globals.root, record);
   const asked = processOf(spec, flags, command);
-  const process = withFixedGroups(planProcess({ ...spec, process: asked }, false, seccompOf(spec)));
+  const process = withFixedGroups(planProcess({ ...spec, process: asked }, false, seccompOf(spec)), spec);
   if (process.args.length === 0) throw new Failure("process args cannot be empty");
   const filter = filterOf(process.seccomp, process.capabilities.bounding ?? []);
   const signals = forwardableSignals();

@@ -57,7 +57,7 @@ export function planBundle(
     noPivot: flags.noPivot,
     ...(systemd === undefined ? {} : { systemdUnit: systemd.unit }),
     cgroupIsOptional: (globals.rootless || inUserNamespace) && !asksForLimits(spec),
-    process: { ...withFixedGroups(plan.process), newKeyring: flags.newKeyring },
+    process: { ...withFixedGroups(plan.process, spec), newKeyring: flags.newKeyring },
     ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
   };
 }

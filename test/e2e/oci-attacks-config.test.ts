@@ -133,6 +133,7 @@ const VALUES: readonly (readonly [path: Path, value: unknown, message: RegExp])[
     /network namespace/,
   ],
   [["linux", "namespaces"], [{ type: "mount" }, { type: "uts" }, { type: "pid", path: "/dev/null" }], /pid namespace/],
+  [["annotations"], { "run.oci.mount_context_type": "source=/x,context" }, /mount_context_type.*is not one of/],
   [["linux", "devices"], [{ path: "dev/x", type: "c", major: 1, minor: 3 }], /path/],
   [["linux", "devices"], [{ path: "/dev/x", type: "z", major: 1, minor: 3 }], /type/],
   [["linux", "maskedPaths"], ["proc/keys"], /maskedPaths/],

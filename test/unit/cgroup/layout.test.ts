@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   directoryOf,
-  hasBorders,
   layoutOf,
   mountpointsOf,
   parseMountinfo,
@@ -127,13 +126,4 @@ test("a pure version 2 machine, and a container on a version 1 machine, are unde
 test("text that is no mountinfo has no cgroups", () => {
   for (const text of ["", "\n", " - cgroup", " - cgroup2", "- cgroup cgroup rw,memory"])
     assert.doesNotThrow(() => layoutIn(text));
-});
-
-test("borders of the unified hierarchy are told by the option of its mount", () => {
-  const line = (type: string, options: string) =>
-    `30 20 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - ${type} cgroup ${options}\n`;
-  assert.ok(hasBorders(`${line("tmpfs", "rw")}${line("cgroup2", "rw,nsdelegate,memory_recursiveprot")}`));
-  assert.ok(hasBorders(line("cgroup2", "rw,nsdelegate").trim()));
-  assert.ok(!hasBorders(line("cgroup2", "rw,memory_recursiveprot")));
-  assert.ok(!hasBorders(line("cgroup", "rw,nsdelegate")));
 });

@@ -100,7 +100,15 @@ test("the mount label is for file systems that have no labels of their own", () 
     { mountLabel: "u:r:t:s0" },
   );
   const labels = steps.flatMap((step) => (step.do === "mount" ? [step.label] : []));
-  assert.deepEqual(labels, ["u:r:t:s0", undefined]);
+  assert.deepEqual(labels, ["context=u:r:t:s0", undefined]);
+});
+
+test("the mount label is of the kind that an annotation names", () => {
+  const linux = { mountLabel: "u:r:t:s0" };
+  const mounts = [{ destination: "/t", type: "tmpfs" }];
+  const annotations = { "run.oci.mount_context_type": "rootcontext" };
+  const [step] = planRoot({ ociVersion: "1.0.2", mounts, linux, annotations }, FACTS);
+  assert.equal(step?.do === "mount" && step.label, "rootcontext=u:r:t:s0");
 });
 
 test("the root is private unless the configuration ties it to the host", () => {
