@@ -131,9 +131,9 @@ export class ContainerRoot implements Disposable {
     using mount = newMount(there === undefined ? step : withModeOf(there, step));
     if (step.copyUp === true && there !== undefined) copyUp(there.fd, mount.fd, step.target);
     this.#attach(mount, target, step.target);
-    const { propagation, propagationRecursive: recursive = false } = step;
+    const { propagation = 0, propagationRecursive: recursive = false } = step;
     const set = step.attributes & ATTR.nosymfollow;
-    if (propagation !== undefined || set !== 0) setAttributes(mount.fd, step.target, { set, propagation, recursive });
+    if (propagation !== 0 || set !== 0) setAttributes(mount.fd, step.target, { set, propagation, recursive });
   }
 
   #attach(mount: Handle, target: Handle, path: string): void {

@@ -34,7 +34,8 @@ export function setAttributes(mountFd: number, about: string, change: AttributeC
 function setAttributesByRemount(mountFd: number, about: string, change: AttributeChange): void {
   const path = `/proc/self/fd/${mountFd}`;
   const recursive = change.recursive === true ? MS.rec : 0;
-  if (change.propagation !== undefined) mount("none", path, null, change.propagation | recursive);
+  const { propagation = 0 } = change;
+  if (propagation !== 0) mount("none", path, null, propagation | recursive);
   if ((change.set ?? 0) === 0 && (change.clear ?? 0) === 0) return;
   if (((change.set ?? 0) & ATTR.idmap) !== 0) throw new KernelError("mount_setattr", ENOSYS, about);
   const flags = remountFlags(filesystemOf(mountFd, about).flags, change);
