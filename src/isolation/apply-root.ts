@@ -131,10 +131,9 @@ export class ContainerRoot implements Disposable {
     using mount = newMount(there === undefined ? step : withModeOf(there, step));
     if (step.copyUp === true && there !== undefined) copyUp(there.fd, mount.fd, step.target);
     this.#attach(mount, target, step.target);
-    if (step.propagation !== undefined) {
-      const recursive = step.propagationRecursive === true;
-      setAttributes(mount.fd, step.target, { propagation: step.propagation, recursive });
-    }
+    const { propagation = 0, propagationRecursive: recursive = false } = step;
+    const set = step.attributes & ATTR.nosymfollow;
+    if (propagation !== 0 || set !== 0) setAttributes(mount.fd, step.target, { set, propagation, recursive });
   }
 
   #attach(mount: Handle, target: Handle, path: string): void {
@@ -323,7 +322,8 @@ function newMount(step: FilesystemStep): Handle {
       if (equals < 0) setFlag(context.fd, option);
       else setOption(context.fd, option.slice(0, equals), unquoted(option.slice(equals + 1)));
     }
-    return createDetached(context.fd, `${step.type} on ${step.target}`, step.attributes);
+    // fsmount(2) knows that one since Linux 5.14.
+    return createDetached(context.fd, `${step.type} on ${step.target}`, step.attributes & ~ATTR.nosymfollow);
   } catch (error) {
     throw mountError(error, step);
   }

@@ -9,7 +9,7 @@ import { unescapeField } from "./mountinfo.ts";
 import { O_PATH, openInRoot } from "./rootpath.ts";
 import { statusOfFd } from "./status.ts";
 
-const ENOSYS = 38;
+const [EINVAL, ENOSYS] = [22, 38];
 
 /** ATTR bit -> MS bit; they are the same for these (include/uapi/linux/mount.h). */
 const SAME_BITS = ATTR.rdonly | ATTR.nosuid | ATTR.nodev | ATTR.noexec;
@@ -21,7 +21,9 @@ const ST_NOSYMFOLLOW = 0x2000;
 export function setAttributes(mountFd: number, about: string, change: AttributeChange): void {
   const result = changeAttributes(mountFd, change);
   if (result === 0) return;
-  if (result !== -ENOSYS) throw new KernelError("mount_setattr", -result, about);
+  // Linux 5.12 and 5.13 have the call, and that attribute only for mount(2).
+  const isTooNew = result === -EINVAL && (((change.set ?? 0) | (change.clear ?? 0)) & ATTR.nosymfollow) !== 0;
+  if (result !== -ENOSYS && !isTooNew) throw new KernelError("mount_setattr", -result, about);
   setAttributesByRemount(mountFd, about, change);
 }
 
@@ -32,7 +34,8 @@ export function setAttributes(mountFd: number, about: string, change: AttributeC
 function setAttributesByRemount(mountFd: number, about: string, change: AttributeChange): void {
   const path = `/proc/self/fd/${mountFd}`;
   const recursive = change.recursive === true ? MS.rec : 0;
-  if (change.propagation !== undefined) mount("none", path, null, change.propagation | recursive);
+  const { propagation = 0 } = change;
+  if (propagation !== 0) mount("none", path, null, propagation | recursive);
   if ((change.set ?? 0) === 0 && (change.clear ?? 0) === 0) return;
   if (((change.set ?? 0) & ATTR.idmap) !== 0) throw new KernelError("mount_setattr", ENOSYS, about);
   const flags = remountFlags(filesystemOf(mountFd, about).flags, change);

@@ -49,7 +49,7 @@ export function installFilter({ program, flags }: Filter): Handle | undefined {
     case EINVAL:
     case ENOSYS:
       throw new Failure("this kernel cannot run the seccomp filter", {
-        hint: "it needs CONFIG_SECCOMP_FILTER and the flags of the profile; '--security-opt seccomp=unconfined' does without",
+        hint: "it needs CONFIG_SECCOMP_FILTER and the flags of the profile (WAIT_KILLABLE_RECV: Linux 5.19); '--security-opt seccomp=unconfined' does without",
         cause,
       });
     default:

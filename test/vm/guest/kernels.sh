@@ -44,6 +44,11 @@ oci run --bundle $bundle hooked 7</etc/passwd 8>/tmp/held
 status=$status out=$(tr '\n' ' ' </tmp/open)
 is "kernels: a hook inherits no descriptors" 0 "0 1 2 3 "
 
+config 'exec grep /mnt /proc/mounts' "$own" ro
+sed -i 's|"mounts": \[|&{"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["ro", "nosuid", "nosymfollow", "size=64k"]}, |' $bundle/config.json
+oci run --bundle $bundle unfollowed
+has "kernels: a new file system where links are not followed" 0 "tmpfs /mnt tmpfs ro,nosuid,.*nosymfollow"
+
 config 'exec true' "$own" ro
 sed -i 's|"mounts": \[|&{"destination": "/mnt", "type": "bind", "source": "/test", "options": ["bind"], "uidMappings": [{"containerID": 0, "hostID": 5, "size": 9}], "gidMappings": [{"containerID": 0, "hostID": 5, "size": 9}]}, |' $bundle/config.json
 oci run --bundle $bundle mapped
