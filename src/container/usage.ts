@@ -10,7 +10,7 @@ import { isErrno } from "../linux/error.ts";
 import type { Handle } from "../linux/fd.ts";
 import { listDirectory, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, openHost } from "../linux/hostpath.ts";
 import { openEntry } from "../linux/rootpath.ts";
-import { statusWithUsage } from "../linux/status.ts";
+import { statusOfFd } from "../linux/status.ts";
 import { containerPaths, type StateRoot } from "./paths.ts";
 import { type ContainerState, isIdle, listIds, readState } from "./state.ts";
 import { listVolumes } from "./volumes.ts";
@@ -21,7 +21,7 @@ function usageBelow(directory: Handle, seen: Set<string>): number {
   for (const { name, isDirectory } of entriesOf(directory.fd)) {
     try {
       using entry = openEntry(directory.fd, name, isDirectory ? O_RDONLY | O_DIRECTORY : O_PATH | O_NOFOLLOW);
-      const { allocatedBytes, links, on, inode } = statusWithUsage(entry.fd, name);
+      const { allocatedBytes, links, on, inode } = statusOfFd(entry.fd, name);
       const key = `${on.major}:${on.minor}:${inode}`;
       if (isDirectory || links === 1 || !seen.has(key)) bytes += allocatedBytes;
       if (!isDirectory && links > 1) seen.add(key);
@@ -97,7 +97,7 @@ export function usageOfCache(root: StateRoot): Usage {
 function usageOfFile(path: string): number {
   try {
     using file = openHost(path, O_PATH);
-    return statusWithUsage(file.fd, path).allocatedBytes;
+    return statusOfFd(file.fd, path).allocatedBytes;
   } catch (error) {
     if (isErrno(error, "ENOENT")) return 0;
     throw error;

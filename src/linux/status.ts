@@ -38,6 +38,8 @@ export interface FileStatus {
   readonly links: number;
   readonly inode: number;
   readonly sizeBytes: number;
+  /** What the file takes on its file system. */
+  readonly allocatedBytes: number;
   /** Seconds since 1970. */
   readonly modified: number;
   /** Beside those seconds. */
@@ -86,7 +88,6 @@ class Statx implements FileStatus {
   get sizeBytes(): number {
     return wide(this.#words, 10);
   }
-  /** What the file takes on its file system. */
   get allocatedBytes(): number {
     return wide(this.#words, 12) * BLOCK_BYTES;
   }
@@ -125,11 +126,4 @@ export function statusOfFd(fd: number, about = ""): FileStatus {
   const words = statxWords();
   call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, words);
   return parseStatx(words);
-}
-
-/** As `statusOfFd`, with what the file takes on its file system. */
-export function statusWithUsage(fd: number, about = ""): FileStatus & { readonly allocatedBytes: number } {
-  const words = statxWords();
-  call("statx", about, fd, "", AT_EMPTY_PATH, STATX_WANTED, words);
-  return new Statx(words);
 }
